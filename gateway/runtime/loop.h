@@ -1,0 +1,102 @@
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "gateway/runtime/buffer_pool.h"
+#include "gateway/runtime/intrusive_list.h"
+#include "gateway/runtime/random.h"
+#include "gateway/runtime/time_source.h"
+#include "gateway/runtime/timer_wheel.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace sluice {
+
+// A suspended coroutine waiting for its turn. Destroying it (which destroying the coroutine does) withdraws it.
+class Waiter : public ListNode<Waiter> {
+ public:
+  std::coroutine_handle<> coroutine;
+};
+
+// One thread's event loop: Asio's reactor, the deadlines, the read buffers and the dice that everything on this
+// thread shares. Whoever wakes a coroutine from anywhere but a reactor callback uses make_ready, so that no
+// coroutine runs inside another one's call: it then runs in the same loop turn, before the next wait for events.
+//
+// Threads: everything but post() and stop() belongs to the loop's thread. The loop outlives whatever uses it.
+class Loop {
+ public:
+  Loop(const TimeSource& time, std::uint64_t seed);
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  boost::asio::io_context& io() noexcept { return *io_; }
+  const TimeSource& time() const noexcept { return time_; }
+  TimePoint now() const noexcept { return time_.now(); }
+  BufferPool& buffers() noexcept { return buffers_; }
+  Random& random() noexcept { return random_; }
+
+  // Arms the timer; see TimerWheel::arm.
+  void arm(Timer& timer, TimePoint deadline) noexcept;
+
+  // Resumes the waiter's coroutine in this loop turn, unless it is destroyed before.
+  void make_ready(Waiter& waiter);
+
+  // Runs a function on the loop's thread. Threads: any.
+  void post(std::move_only_function<void()> function);
+
+  // Serves events until stop(). The caller's thread becomes the loop's thread.
+  void run();
+  void stop();  // Threads: any.
+
+  // For tests on manual time: runs what is ready, without waiting; then what became ready by it. Returns the number
+  // of handlers that ran. `expire` lets every timer that is due fire first.
+  std::size_t poll();
+  void expire() noexcept;
+
+ private:
+  struct Wakeup;
+
+  void drain_ready();
+  void schedule_wakeup();
+
+  const TimeSource& time_;
+  std::unique_ptr<boost::asio::io_context> io_;
+  std::unique_ptr<Wakeup> wakeup_;
+  TimerWheel wheel_;
+  TimePoint wakeup_at_ = kNever;
+  BufferPool buffers_;
+  Random random_;
+  IntrusiveList<Waiter, Waiter> ready_;
+  bool drain_posted_ = false;
+};
+
+// co_await sleep_until(loop, deadline): resumes at the deadline, or a tick after it.
+class SleepUntil {
+ public:
+  SleepUntil(Loop& loop, TimePoint deadline) noexcept : loop_(loop), deadline_(deadline), timer_(&expired, this) {}
+
+  bool await_ready() const noexcept { return loop_.now() >= deadline_; }
+  void await_suspend(std::coroutine_handle<> coroutine) noexcept {
+    coroutine_ = coroutine;
+    loop_.arm(timer_, deadline_);
+  }
+  void await_resume() const noexcept {}
+
+ private:
+  static void expired(void* self) { static_cast<SleepUntil*>(self)->coroutine_.resume(); }
+
+  Loop& loop_;
+  TimePoint deadline_;
+  Timer timer_;
+  std::coroutine_handle<> coroutine_;
+};
+
+inline SleepUntil sleep_until(Loop& loop, TimePoint deadline) { return SleepUntil(loop, deadline); }
+
+}  // namespace sluice
