@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "config/diagnostic.h"
+
+namespace sluice::config {
+
+struct LoadResult {
+  std::optional<Config> config = {};         // set exactly when no diagnostic is an error
+  std::vector<Diagnostic> diagnostics = {};  // by position
+
+  bool ok() const { return config.has_value(); }
+};
+
+// Reads a configuration and finds everything that is wrong with it at once. A pure function of the text: no
+// name is resolved and no other file is opened. Limits against a hostile file: 1 MiB, 32 levels, 100,000
+// values, 100 diagnostics. Never throws for what the text holds; an unreadable file is a diagnostic too.
+LoadResult load_file(const std::string& path);
+LoadResult load_text(std::string_view text, std::string file_name);
+
+}  // namespace sluice::config
