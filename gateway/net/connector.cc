@@ -20,7 +20,8 @@ std::unexpected<Error> connect_failed(const SocketAddress& target, int error) {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect(const Address& address, TimePoint deadline) {
+Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect(const Address& address,
+                                                                  TimePoint deadline) {
   Result<std::vector<SocketAddress>> targets = co_await resolver_.resolve(address, deadline);
   if (!targets) co_return fail(std::move(targets.error()));
   Result<std::unique_ptr<Transport>> last = fail(ErrorKind::kConnectFailed, "no address");
@@ -31,7 +32,8 @@ Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect(const Address&
   co_return last;
 }
 
-Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect_one(SocketAddress target, TimePoint deadline) {
+Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect_one(SocketAddress target,
+                                                                      TimePoint deadline) {
   const int fd = ::socket(target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) co_return connect_failed(target, errno);
   if (target.family() != AF_UNIX) {

@@ -18,7 +18,8 @@ class Connector {
   virtual Task<Result<std::unique_ptr<Transport>>> connect(const Address& address, TimePoint deadline) = 0;
 };
 
-// TCP (with TCP_NODELAY) and Unix sockets. The addresses of a name are tried in turn. Threads: its loop's only.
+// TCP (with TCP_NODELAY) and Unix sockets. The addresses of a name are tried in turn. Threads: its loop's
+// only.
 class SocketConnector final : public Connector {
  public:
   explicit SocketConnector(Loop& loop) : loop_(loop), resolver_(loop) {}

@@ -6,11 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "gateway/net/socket_address.h"
 #include "gateway/net/tcp_transport.h"
@@ -21,7 +22,8 @@ namespace sluice {
 namespace {
 
 std::unexpected<Error> cannot_listen(const Address& address, const char* what) {
-  return fail(ErrorKind::kConfig, "cannot listen on " + address.to_string() + ": " + what + ": " + std::strerror(errno));
+  return fail(ErrorKind::kConfig,
+              "cannot listen on " + address.to_string() + ": " + what + ": " + std::strerror(errno));
 }
 
 void enable(int fd, int level, int option) {
@@ -84,7 +86,9 @@ Result<ListenSocket> ListenSocket::duplicate() const {
   return ListenSocket(copy, address_, false);
 }
 
-int ListenSocket::release() noexcept { return std::exchange(fd_, -1); }
+int ListenSocket::release() noexcept {
+  return std::exchange(fd_, -1);
+}
 
 struct Listener::Reactor {
   Reactor(asio::io_context& io, int fd, Listener& l) : descriptor(io, fd), listener(&l) {
@@ -105,7 +109,9 @@ Listener::Listener(Loop& loop, HangupWatch& watch, ListenSocket socket, OnAccept
   wait();
 }
 
-Listener::~Listener() { reactor_->listener = nullptr; }
+Listener::~Listener() {
+  reactor_->listener = nullptr;
+}
 
 void Listener::wait() {
   reactor_->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
@@ -120,8 +126,8 @@ void Listener::accept_batch() {
   for (int i = 0; i < kBatch; ++i) {
     SocketAddress peer;
     peer.length = sizeof peer.storage;
-    const int fd =
-        ::accept4(reactor_->descriptor.native_handle(), peer.get(), &peer.length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    const int fd = ::accept4(reactor_->descriptor.native_handle(), peer.get(), &peer.length,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       on_accept_(std::make_unique<TcpTransport>(loop_, &watch_, fd, to_string(peer)));
       continue;
@@ -136,6 +142,8 @@ void Listener::accept_batch() {
   wait();
 }
 
-void Listener::resume(void* self) { static_cast<Listener*>(self)->accept_batch(); }
+void Listener::resume(void* self) {
+  static_cast<Listener*>(self)->accept_batch();
+}
 
 }  // namespace sluice

@@ -16,8 +16,9 @@ struct ListenOptions {
   bool reuse_port = true;  // one socket per shard on one TCP port; the kernel spreads connections over them
 };
 
-// A bound, listening, non-blocking socket, not yet tied to a loop: the server binds all of them before it starts any
-// thread, so that a port in use is an error at start. TCP sockets carry TCP_NODELAY, which accepted ones inherit.
+// A bound, listening, non-blocking socket, not yet tied to a loop: the server binds all of them before it
+// starts any thread, so that a port in use is an error at start. TCP sockets carry TCP_NODELAY, which
+// accepted ones inherit.
 class ListenSocket {
  public:
   // kConfig errors name the address and the system's reason.
@@ -41,8 +42,8 @@ class ListenSocket {
   bool owns_path_;  // removes the Unix socket's file at the end
 };
 
-// Accepts connections on one loop and hands each over as a transport. When descriptors run out it pauses for a
-// moment instead of spinning, and counts it. Threads: its loop's only.
+// Accepts connections on one loop and hands each over as a transport. When descriptors run out it pauses for
+// a moment instead of spinning, and counts it. Threads: its loop's only.
 class Listener {
  public:
   using OnAccept = std::function<void(std::unique_ptr<Transport>)>;

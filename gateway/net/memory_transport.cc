@@ -24,12 +24,22 @@ MemoryTransport::MemoryTransport(Loop& loop, std::shared_ptr<Wire> wire, int end
   wire_->ends[end] = this;
 }
 
-MemoryTransport::~MemoryTransport() { close(); }
+MemoryTransport::~MemoryTransport() {
+  close();
+}
 
-MemoryTransport::Pipe& MemoryTransport::incoming() const noexcept { return wire_->pipes[end_]; }
-MemoryTransport::Pipe& MemoryTransport::outgoing() const noexcept { return wire_->pipes[1 - end_]; }
-MemoryTransport* MemoryTransport::other() const noexcept { return wire_->ends[1 - end_]; }
-bool MemoryTransport::peer_closed() const noexcept { return other() == nullptr; }
+MemoryTransport::Pipe& MemoryTransport::incoming() const noexcept {
+  return wire_->pipes[end_];
+}
+MemoryTransport::Pipe& MemoryTransport::outgoing() const noexcept {
+  return wire_->pipes[1 - end_];
+}
+MemoryTransport* MemoryTransport::other() const noexcept {
+  return wire_->ends[1 - end_];
+}
+bool MemoryTransport::peer_closed() const noexcept {
+  return other() == nullptr;
+}
 
 IoResult MemoryTransport::try_read(std::span<char> into) noexcept {
   Pipe& pipe = incoming();

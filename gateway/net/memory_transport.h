@@ -9,8 +9,9 @@
 
 namespace sluice {
 
-// Two ends of a connection inside the process, with a bounded buffer each way: the network of the tests, where every
-// byte boundary, stall and departure is chosen by the test. Closing an end hangs up the other in the same loop turn.
+// Two ends of a connection inside the process, with a bounded buffer each way: the network of the tests,
+// where every byte boundary, stall and departure is chosen by the test. Closing an end hangs up the other in
+// the same loop turn.
 class MemoryTransport final : public Transport {
  public:
   // Both ends on one loop; `capacity` bytes fit in each direction before a write would block.

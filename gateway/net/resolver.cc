@@ -1,8 +1,9 @@
 #include "gateway/net/resolver.h"
 
+#include <cstring>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <cstring>
 
 #include "gateway/runtime/signal.h"
 

@@ -13,9 +13,9 @@
 
 namespace sluice {
 
-// Turns a host and port into socket addresses. IP addresses and Unix paths are answered at once; a DNS name is
-// looked up on a thread of Asio's and kept for kTimeToLive, because getaddrinfo does not tell the record's own.
-// Threads: its loop's only.
+// Turns a host and port into socket addresses. IP addresses and Unix paths are answered at once; a DNS name
+// is looked up on a thread of Asio's and kept for kTimeToLive, because getaddrinfo does not tell the record's
+// own. Threads: its loop's only.
 class Resolver {
  public:
   static constexpr Duration kTimeToLive = std::chrono::seconds(30);

@@ -5,10 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cerrno>
 #include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 namespace asio = boost::asio;
 
@@ -40,7 +41,9 @@ TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string p
   if (watch_ != nullptr) watch_id_ = watch_->add(fd, *this);
 }
 
-TcpTransport::~TcpTransport() { close(); }
+TcpTransport::~TcpTransport() {
+  close();
+}
 
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
   ssize_t n = 0;
@@ -70,8 +73,8 @@ IoResult TcpTransport::try_write(std::span<const std::string_view> pieces) noexc
 }
 
 void TcpTransport::arm(Direction direction) {
-  const auto what =
-      direction == Direction::kRead ? asio::posix::descriptor_base::wait_read : asio::posix::descriptor_base::wait_write;
+  const auto what = direction == Direction::kRead ? asio::posix::descriptor_base::wait_read
+                                                  : asio::posix::descriptor_base::wait_write;
   if (fd_ < 0) {
     // Closed: the next try says so, and the waiter must not hang.
     loop().post([r = reactor_, direction] {

@@ -34,8 +34,8 @@ class ReadyListener {
   ~ReadyListener() = default;
 };
 
-// Told once that the peer closed, half-closed or reset the connection, whether or not unread bytes are queued in
-// front. A half-closed peer counts as gone, as in nginx: what it asked for would be GPU time for nobody.
+// Told once that the peer closed, half-closed or reset the connection, whether or not unread bytes are queued
+// in front. A half-closed peer counts as gone, as in nginx: what it asked for would be GPU time for nobody.
 class HangupListener {
  public:
   virtual void on_hangup() = 0;
@@ -44,8 +44,8 @@ class HangupListener {
   ~HangupListener() = default;
 };
 
-// A connection's byte stream: the leaf under every codec. Small on purpose, so that another reactor or TLS can take
-// its place: two non-blocking moves, readiness, and the end.
+// A connection's byte stream: the leaf under every codec. Small on purpose, so that another reactor or TLS
+// can take its place: two non-blocking moves, readiness, and the end.
 //
 //   for (;;) {
 //     IoResult r = transport.try_read(buffer);
@@ -53,8 +53,8 @@ class HangupListener {
 //     if (!co_await transport.readable(deadline)) co_return timed_out;
 //   }
 //
-// At most one waiter per direction. Threads: its loop's only. Destroying it closes the connection; callbacks still
-// under way are dropped.
+// At most one waiter per direction. Threads: its loop's only. Destroying it closes the connection; callbacks
+// still under way are dropped.
 class Transport {
  public:
   explicit Transport(Loop& loop) noexcept : loop_(loop) {}
@@ -80,8 +80,8 @@ class Transport {
   Wait readable(TimePoint deadline) noexcept;
   Wait writable(TimePoint deadline) noexcept;
 
-  // Registers a listener without a coroutine, or withdraws it with nullptr. Idle pooled connections use it to hear
-  // of anything unexpected; the registration with the reactor is shared with a later readable().
+  // Registers a listener without a coroutine, or withdraws it with nullptr. Idle pooled connections use it to
+  // hear of anything unexpected; the registration with the reactor is shared with a later readable().
   void listen(Direction direction, ReadyListener* listener);
 
   // One listener; nullptr withdraws it. hung_up() stays true once the peer was seen to leave.

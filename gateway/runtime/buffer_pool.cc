@@ -26,7 +26,9 @@ void BufferPool::Block::release() noexcept {
   }
 }
 
-BufferPool::~BufferPool() { assert(in_use_ == 0 && "connections die before their loop's buffers"); }
+BufferPool::~BufferPool() {
+  assert(in_use_ == 0 && "connections die before their loop's buffers");
+}
 
 BufferPool::Block BufferPool::acquire(BlockSize size) {
   auto& list = free_list(size);

@@ -7,13 +7,13 @@
 
 namespace sluice {
 
-// The two block sizes of the data path: small blocks hold request heads of downstream connections, large ones what
-// an upstream sends in one read.
+// The two block sizes of the data path: small blocks hold request heads of downstream connections, large ones
+// what an upstream sends in one read.
 enum class BlockSize : std::size_t { kSmall = 16 * 1024, kLarge = 64 * 1024 };
 
-// Read buffers of one loop, reused last in, first out so that they stay in cache. A connection takes a block when
-// its socket has bytes and gives it back when it has handed them on: idle connections hold none, and a stream whose
-// client is slow holds the one block it is writing. Threads: its loop's only.
+// Read buffers of one loop, reused last in, first out so that they stay in cache. A connection takes a block
+// when its socket has bytes and gives it back when it has handed them on: idle connections hold none, and a
+// stream whose client is slow holds the one block it is writing. Threads: its loop's only.
 class BufferPool {
  public:
   class Block {

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "gateway/http/http1/server_connection.h"
+#include "gateway/http/stream.h"
+#include "gateway/net/listener.h"
+#include "gateway/runtime/task_group.h"
+
+namespace sluice {
+
+struct ServerOptions {
+  http1::ServerLimits http1;
+  std::size_t max_connections =
+      20'000;  // of this listener on this loop; one more is closed at once and counted
+};
+
+// One listener on one loop: accepts connections and serves their requests with the handler, each connection
+// as a task of its own. Threads: its loop's only. Destroying it stops accepting and cuts every connection.
+class Server {
+ public:
+  Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
+         StreamHandler& handler);
+
+  const Address& address() const noexcept { return listener_.address(); }
+  std::size_t connections() const noexcept { return connections_.size(); }
+  std::uint64_t accepted() const noexcept { return accepted_; }
+  std::uint64_t refused() const noexcept { return refused_; }
+  std::uint64_t accept_failures() const noexcept { return listener_.accept_failures(); }
+
+ private:
+  void accept(std::unique_ptr<Transport> transport);
+  Task<void> serve(std::unique_ptr<Transport> transport);
+
+  ServerOptions options_;
+  StreamHandler& handler_;
+  std::uint64_t accepted_ = 0;
+  std::uint64_t refused_ = 0;
+  TaskGroup connections_;
+  Listener listener_;
+};
+
+}  // namespace sluice
