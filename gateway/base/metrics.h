@@ -23,6 +23,10 @@ class Counter {
   void add(std::uint64_t n = 1) noexcept {
     value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
   }
+  // For a total that is kept elsewhere and sampled at a scrape; a lower one is ignored.
+  void raise_to(std::uint64_t total) noexcept {
+    if (total > value()) value_.store(total, std::memory_order_relaxed);
+  }
   std::uint64_t value() const noexcept { return value_.load(std::memory_order_relaxed); }
 
  private:
