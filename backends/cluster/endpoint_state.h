@@ -13,8 +13,8 @@
 
 namespace sluice {
 
-// What the whole process knows of one endpoint of one cluster. Shards read and write it without a lock; it is the one
-// place where they share a cache line on the request path, one line per endpoint (docs/threading.md).
+// What the whole process knows of one endpoint of one cluster. Shards read and write it without a lock; it is
+// the one place where they share a cache line on the request path, one line per endpoint (docs/threading.md).
 struct alignas(64) EndpointState {
   EndpointState(std::string cluster_name, Address where)
       : cluster(std::move(cluster_name)), address(std::move(where)), name(address.to_string()) {}

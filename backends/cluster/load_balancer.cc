@@ -3,10 +3,12 @@
 namespace sluice {
 namespace {
 
-bool usable(const Candidate& c) noexcept { return c.eligible && c.weight != 0; }
+bool usable(const Candidate& c) noexcept {
+  return c.eligible && c.weight != 0;
+}
 
-// Smooth weighted round robin whose set of candidates may differ from call to call: those that are not eligible
-// neither earn credit nor pay.
+// Smooth weighted round robin whose set of candidates may differ from call to call: those that are not
+// eligible neither earn credit nor pay.
 class RoundRobin final : public LoadBalancer {
  public:
   std::optional<std::size_t> pick(std::span<const Candidate> candidates, Random&) override {
@@ -56,7 +58,11 @@ class LeastLoaded final : public LoadBalancer {
 
 }  // namespace
 
-std::unique_ptr<LoadBalancer> make_round_robin() { return std::make_unique<RoundRobin>(); }
-std::unique_ptr<LoadBalancer> make_least_loaded() { return std::make_unique<LeastLoaded>(); }
+std::unique_ptr<LoadBalancer> make_round_robin() {
+  return std::make_unique<RoundRobin>();
+}
+std::unique_ptr<LoadBalancer> make_least_loaded() {
+  return std::make_unique<LeastLoaded>();
+}
 
 }  // namespace sluice

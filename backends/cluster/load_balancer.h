@@ -17,7 +17,8 @@ struct Candidate {
   bool eligible = true;  // not tried by this call and not avoided
 };
 
-// Chooses among endpoints. Pure but for its own turn-keeping; one per cluster and shard. Threads: its shard's.
+// Chooses among endpoints. Pure but for its own turn-keeping; one per cluster and shard. Threads: its
+// shard's.
 class LoadBalancer {
  public:
   virtual ~LoadBalancer() = default;
@@ -28,8 +29,8 @@ class LoadBalancer {
 // Each in turn, in proportion to weights: smooth weighted round robin over the eligible.
 std::unique_ptr<LoadBalancer> make_round_robin();
 
-// Power of two choices (Mitzenmacher 2001): of two drawn at random, the one with less work in flight for its weight.
-// The work is counted for the whole process, so shards do not pile onto the same endpoint.
+// Power of two choices (Mitzenmacher 2001): of two drawn at random, the one with less work in flight for its
+// weight. The work is counted for the whole process, so shards do not pile onto the same endpoint.
 std::unique_ptr<LoadBalancer> make_least_loaded();
 
 }  // namespace sluice

@@ -16,7 +16,8 @@ Result<std::size_t> UpstreamCluster::pick(std::span<const std::uint32_t> tried) 
   return fail(ErrorKind::kNoEndpoint, "cluster " + name_ + " has no endpoint with a weight");
 }
 
-std::optional<std::size_t> UpstreamCluster::pick_among(std::span<const std::uint32_t> tried, Strictness strictness) {
+std::optional<std::size_t> UpstreamCluster::pick_among(std::span<const std::uint32_t> tried,
+                                                       Strictness strictness) {
   const TimePoint now = loop_.now();
   candidates_.clear();
   for (std::uint32_t i = 0; i < endpoints_.size(); ++i) {

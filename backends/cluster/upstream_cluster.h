@@ -13,8 +13,8 @@
 
 namespace sluice {
 
-// One shard's view of a cluster: its endpoints with their pools, and the load balancer. What the process shares about
-// an endpoint is its EndpointState. Threads: its loop's.
+// One shard's view of a cluster: its endpoints with their pools, and the load balancer. What the process
+// shares about an endpoint is its EndpointState. Threads: its loop's.
 class UpstreamCluster {
  public:
   struct Endpoint {
@@ -23,10 +23,11 @@ class UpstreamCluster {
     std::unique_ptr<UpstreamPool> pool;
   };
 
-  UpstreamCluster(Loop& loop, std::string name, std::vector<Endpoint> endpoints, std::unique_ptr<LoadBalancer> balancer);
+  UpstreamCluster(Loop& loop, std::string name, std::vector<Endpoint> endpoints,
+                  std::unique_ptr<LoadBalancer> balancer);
 
-  // An endpoint that is not among `tried` and has not just refused a connection; if there is none, one that has; if
-  // all were tried, any. kNoEndpoint when every weight is zero.
+  // An endpoint that is not among `tried` and has not just refused a connection; if there is none, one that
+  // has; if all were tried, any. kNoEndpoint when every weight is zero.
   Result<std::size_t> pick(std::span<const std::uint32_t> tried);
 
   Endpoint& operator[](std::size_t index) noexcept { return endpoints_[index]; }
@@ -34,8 +35,8 @@ class UpstreamCluster {
   const std::string& name() const noexcept { return name_; }
   Loop& loop() noexcept { return loop_; }
 
-  // How long a refused connect makes others preferred: long enough that a dead endpoint, which always looks idle, does
-  // not draw every second pick, short enough that a restarted one is found soon.
+  // How long a refused connect makes others preferred: long enough that a dead endpoint, which always looks
+  // idle, does not draw every second pick, short enough that a restarted one is found soon.
   static constexpr Duration kAvoidAfterConnectFailure = std::chrono::seconds(1);
 
  private:

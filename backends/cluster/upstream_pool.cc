@@ -38,7 +38,8 @@ namespace {
 // A place among the pool's connections, kept when the connection is there and given back otherwise.
 class ConnectPlace {
  public:
-  ConnectPlace(std::size_t& open, Gauge& gauge, Signal& room) noexcept : open_(open), gauge_(gauge), room_(room) {
+  ConnectPlace(std::size_t& open, Gauge& gauge, Signal& room) noexcept
+      : open_(open), gauge_(gauge), room_(room) {
     ++open_;
     gauge_.add(1);
   }
@@ -87,7 +88,8 @@ UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, co
       room_(loop) {}
 
 UpstreamPool::~UpstreamPool() {
-  while (!idle_.empty()) drop(idle_.front());
+  while (!idle_.empty())
+    drop(idle_.front());
 }
 
 Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout, TimePoint queue_deadline,
@@ -115,7 +117,8 @@ Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout
     const bool in_time = co_await room_.wait(queue_deadline);
     if (!in_time) {
       metrics_.overflows.add();
-      co_return fail(ErrorKind::kOverloaded, "no connection to " + address_.to_string() + " became free in time");
+      co_return fail(ErrorKind::kOverloaded,
+                     "no connection to " + address_.to_string() + " became free in time");
     }
   }
 }
@@ -170,6 +173,8 @@ UpstreamPool::Lease::~Lease() {
   if (connection_) pool_->give_back(std::move(connection_));
 }
 
-ClientStream& UpstreamPool::Lease::stream() noexcept { return connection_->http; }
+ClientStream& UpstreamPool::Lease::stream() noexcept {
+  return connection_->http;
+}
 
 }  // namespace sluice

@@ -22,7 +22,8 @@ struct PoolOptions {
   std::size_t max_connections = 256;
   std::size_t max_waiting = 512;
   std::size_t max_idle = 64;
-  // Below the server's own (vLLM closes after 5 s), so that a connection is rarely closed as a request leaves.
+  // Below the server's own (vLLM closes after 5 s), so that a connection is rarely closed as a request
+  // leaves.
   Duration idle_timeout = std::chrono::seconds(4);
   http1::HeadLimits head;
 };
@@ -36,18 +37,19 @@ struct PoolMetrics {
   Counter& overflows;
 };
 
-// The connections of one shard to one endpoint. A request takes an idle connection (the most recently used), opens
-// one, or waits in a bounded queue. An idle connection that becomes readable is closed at once: a backend has nothing
-// to say unasked. Threads: its loop's. Outlives its leases.
+// The connections of one shard to one endpoint. A request takes an idle connection (the most recently used),
+// opens one, or waits in a bounded queue. An idle connection that becomes readable is closed at once: a
+// backend has nothing to say unasked. Threads: its loop's. Outlives its leases.
 class UpstreamPool {
  public:
   class Lease;
 
-  UpstreamPool(Loop& loop, Connector& connector, Address address, const PoolOptions& options, PoolMetrics metrics);
+  UpstreamPool(Loop& loop, Connector& connector, Address address, const PoolOptions& options,
+               PoolMetrics metrics);
   ~UpstreamPool();
 
-  // `connecting` is set when a connection has to be opened. Errors: kConnectFailed, kConnectTimeout, kOverloaded (the
-  // queue is full, or its deadline passed).
+  // `connecting` is set when a connection has to be opened. Errors: kConnectFailed, kConnectTimeout,
+  // kOverloaded (the queue is full, or its deadline passed).
   Task<Result<Lease>> acquire(Duration connect_timeout, TimePoint queue_deadline, bool& connecting);
 
  private:

@@ -51,8 +51,8 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
     if (auto error = upload.client_error()) co_return fail(std::move(*error));
     co_return fail(std::move(head.error()));
   }
-  // A stream of events says 200 before its first token: its head waits for that token, so that a failure until then
-  // is still an answer of its own. Any other head goes out when the body keeps it waiting.
+  // A stream of events says 200 before its first token: its head waits for that token, so that a failure
+  // until then is still an answer of its own. Any other head goes out when the body keeps it waiting.
   const bool holds_head = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
   Result<void> started = co_await out.start(std::move(*head));
   if (!started) co_return started;

@@ -28,7 +28,8 @@ Result<void> Upload::send_whole() {
 
 Task<Result<void>> Upload::send_live() {
   const auto stall = call_.timeouts->first_content;
-  Result<void> sent = co_await upstream_.send(call_.request->upstream_head, call_.request->length, {}, false, stall);
+  Result<void> sent =
+      co_await upstream_.send(call_.request->upstream_head, call_.request->length, {}, false, stall);
   while (sent) {
     Result<BodyPiece> piece = co_await call_.request->live_body->read();
     if (!piece) {

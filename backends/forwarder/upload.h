@@ -11,8 +11,8 @@
 
 namespace sluice {
 
-// Sends a call's request. What the socket takes at once is sent by start(); the rest goes up beside the answer, and is
-// given up when this object is destroyed.
+// Sends a call's request. What the socket takes at once is sent by start(); the rest goes up beside the
+// answer, and is given up when this object is destroyed.
 class Upload {
  public:
   Upload(Loop& loop, const Call& call, ClientStream& upstream) noexcept

@@ -6,8 +6,8 @@
 
 namespace sluice {
 
-// Bounds an exchange's whole life by the route's timeouts.total, counted from its first byte. What the inner filters
-// are waiting for, whatever it is, is cancelled; the error is kDeadlineExceeded.
+// Bounds an exchange's whole life by the route's timeouts.total, counted from its first byte. What the inner
+// filters are waiting for, whatever it is, is cancelled; the error is kDeadlineExceeded.
 class DeadlineFilter final : public ExchangeFilter {
  public:
   explicit DeadlineFilter(Loop& loop) noexcept : loop_(loop) {}

@@ -46,7 +46,8 @@ class RecordingWriter final : public ResponseWriter {
 // Runs also when the client has left and the frame is destroyed.
 class Settle {
  public:
-  Settle(Loop& loop, ExchangeRecord& record, ExchangeSink& sink) noexcept : loop_(loop), record_(record), sink_(sink) {}
+  Settle(Loop& loop, ExchangeRecord& record, ExchangeSink& sink) noexcept
+      : loop_(loop), record_(record), sink_(sink) {}
   Settle(const Settle&) = delete;
   ~Settle() {
     record_.ended_at = loop_.now();

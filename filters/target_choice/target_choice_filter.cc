@@ -8,7 +8,8 @@ namespace {
 std::vector<std::uint32_t> weights_of(const std::vector<WeightedTarget>& targets) {
   std::vector<std::uint32_t> weights;
   weights.reserve(targets.size());
-  for (const WeightedTarget& t : targets) weights.push_back(t.weight);
+  for (const WeightedTarget& t : targets)
+    weights.push_back(t.weight);
   return weights;
 }
 

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
+#include "gateway/base/smooth_weights.h"
 #include "gateway/proxy/exchange.h"
 #include "gateway/proxy/filter.h"
-#include "gateway/base/smooth_weights.h"
 
 namespace sluice {
 
@@ -17,8 +17,8 @@ struct WeightedTarget {
   std::uint32_t weight;
 };
 
-// Chooses the cluster that serves an exchange: a route's weights, exactly, on each shard. Runs before the cache, whose
-// key needs the target.
+// Chooses the cluster that serves an exchange: a route's weights, exactly, on each shard. Runs before the
+// cache, whose key needs the target.
 class TargetChoiceFilter final : public ExchangeFilter {
  public:
   explicit TargetChoiceFilter(std::vector<WeightedTarget> targets);

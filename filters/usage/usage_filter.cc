@@ -11,8 +11,8 @@ namespace {
 
 class MeteringWriter final : public ResponseWriter {
  public:
-  MeteringWriter(ResponseWriter& inner, ExchangeRecord& record, Loop& loop) noexcept
-      : inner_(inner), record_(record), loop_(loop) {}
+  MeteringWriter(ResponseWriter& inner, ExchangeRecord& record, Loop& loop, Histogram* gaps) noexcept
+      : inner_(inner), record_(record), loop_(loop), gaps_(gaps) {}
 
   Task<Result<void>> start(ResponseHead head) override {
     const std::string_view type = head.headers.get(HeaderId::kContentType);
@@ -57,7 +57,9 @@ class MeteringWriter final : public ResponseWriter {
     if (!record_.first_content_at) {
       record_.first_content_at = now;
     } else {
-      record_.longest_gap = std::max(record_.longest_gap, now - *record_.last_content_at);
+      const Duration gap = now - *record_.last_content_at;
+      record_.longest_gap = std::max(record_.longest_gap, gap);
+      if (gaps_ != nullptr) gaps_->observe(std::chrono::duration<double>(gap).count());
     }
     record_.last_content_at = now;
   }
@@ -65,13 +67,16 @@ class MeteringWriter final : public ResponseWriter {
   ResponseWriter& inner_;
   ExchangeRecord& record_;
   Loop& loop_;
+  Histogram* gaps_;
   std::variant<std::monostate, llm::StreamUsage, llm::BodyUsage> meter_;
 };
 
 }  // namespace
 
 Task<Result<void>> UsageFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext next) {
-  MeteringWriter writer(client, exchange.record, loop_);
+  const auto found =
+      std::ranges::find(gaps_, exchange.target, [](const auto& entry) { return entry.first; });
+  MeteringWriter writer(client, exchange.record, loop_, found == gaps_.end() ? nullptr : found->second);
   co_return co_await next(exchange, writer);
 }
 

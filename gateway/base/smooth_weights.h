@@ -6,9 +6,10 @@
 
 namespace sluice {
 
-// Smooth weighted round robin. Every choice adds each target's weight to its credit and takes the one with the most,
-// which then pays the sum of all weights. In any run of choices each target's count is within 2 of its share, and
-// equal targets alternate instead of coming in bursts. Ties go to the first. Pure; threads: one.
+// Smooth weighted round robin. Every choice adds each target's weight to its credit and takes the one with
+// the most, which then pays the sum of all weights. In any run of choices each target's count is within 2 of
+// its share, and equal targets alternate instead of coming in bursts. Ties go to the first. Pure; threads:
+// one.
 class SmoothWeights {
  public:
   // Not all weights may be zero.

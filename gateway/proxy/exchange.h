@@ -12,14 +12,15 @@ namespace sluice {
 
 class UpstreamCluster;
 
-// One client request and its answer, from the head to the last byte. Lives in the proxy's coroutine frame: it ends
-// when the client has its answer or has left. Filters borrow it. Threads: its shard's.
+// One client request and its answer, from the head to the last byte. Lives in the proxy's coroutine frame: it
+// ends when the client has its answer or has left. Filters borrow it. Threads: its shard's.
 struct Exchange : ListNode<Exchange> {
   Exchange(ServerStream& s, std::shared_ptr<const RouteTable> table)
       : stream(s), routes(std::move(table)), head_match(routes->match(s.head)) {}
 
   ServerStream& stream;
-  // The routes of the configuration that the exchange began with: it keeps them to its end, whatever is loaded since.
+  // The routes of the configuration that the exchange began with: it keeps them to its end, whatever is
+  // loaded since.
   std::shared_ptr<const RouteTable> routes;
   Result<RouteTable::HeadMatch> head_match;
   const Route* route = nullptr;  // final after the body view

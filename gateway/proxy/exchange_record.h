@@ -22,8 +22,8 @@ enum class ExchangeState : std::uint8_t {
 };
 std::string_view name(ExchangeState state) noexcept;
 
-// What is told about an exchange when it has ended: the source of its access-log line and of its metrics. Written
-// as the exchange goes along, so that it is true at every moment, cancellation included.
+// What is told about an exchange when it has ended: the source of its access-log line and of its metrics.
+// Written as the exchange goes along, so that it is true at every moment, cancellation included.
 struct ExchangeRecord {
   std::string id;
   std::string trace_id;

@@ -4,8 +4,8 @@
 
 namespace sluice {
 
-// Where the records of ended exchanges go: the access log and the metrics. Called from destructors, also when the
-// client has left. Threads: one shard's.
+// Where the records of ended exchanges go: the access log and the metrics. Called from destructors, also when
+// the client has left. Threads: one shard's.
 class ExchangeSink {
  public:
   virtual ~ExchangeSink() = default;

@@ -8,7 +8,8 @@
 
 namespace sluice {
 
-// Filters in their order, outer first, owned. Built when the configuration is loaded; outlives every exchange on it.
+// Filters in their order, outer first, owned. Built when the configuration is loaded; outlives every exchange
+// on it.
 template <class Subject>
 class FilterChain {
  public:

@@ -48,7 +48,8 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   record.path = stream.head.path();
   record.received_at = stream.received_at;
   record.started_at = loop_.time().wall() - (loop_.now() - stream.received_at);
-  if (!place.granted()) exchange.head_match = fail(ErrorKind::kOverloaded, "limits.max_streams exchanges are open");
+  if (!place.granted())
+    exchange.head_match = fail(ErrorKind::kOverloaded, "limits.max_streams exchanges are open");
   co_return co_await entry_.run(exchange, stream.client);
 }
 

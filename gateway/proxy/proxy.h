@@ -19,8 +19,8 @@ struct StreamLimit {
   std::atomic<std::int64_t> open{0};
 };
 
-// Serves a shard's requests: makes an Exchange of each, matches the head with the routes and runs the entry chain,
-// whose last filter completes the match and enters the route's own chain. Threads: its shard's.
+// Serves a shard's requests: makes an Exchange of each, matches the head with the routes and runs the entry
+// chain, whose last filter completes the match and enters the route's own chain. Threads: its shard's.
 class Proxy final : public StreamHandler {
  public:
   Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> routes, StreamLimit& limit,

@@ -12,14 +12,15 @@
 
 namespace sluice {
 
-// What a client asked for, immutable once read. Shared by its exchange and by every call made for it, which may
-// outlive the exchange; `live_body` may not.
+// What a client asked for, immutable once read. Shared by its exchange and by every call made for it, which
+// may outlive the exchange; `live_body` may not.
 struct Request {
   std::string id;
-  RequestHead upstream_head;  // as every attempt sends it: hop-by-hop fields gone, tracing and forwarding fields set
+  RequestHead
+      upstream_head;  // as every attempt sends it: hop-by-hop fields gone, tracing and forwarding fields set
 
-  // One of three: the whole body in memory, which any number of attempts can send; a body still being read, which
-  // one attempt can; or none.
+  // One of three: the whole body in memory, which any number of attempts can send; a body still being read,
+  // which one attempt can; or none.
   std::optional<llm::BodyBuffer> body;
   BodyReader* live_body = nullptr;
   std::optional<std::uint64_t> length;  // as the client announced it

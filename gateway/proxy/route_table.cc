@@ -50,7 +50,8 @@ Result<const Route*> RouteTable::match(const HeadMatch& head_match, const Reques
     error.param = "model";
     return fail(std::move(error));
   }
-  Error error{ErrorKind::kModelNotFound, "The model `" + std::string(model.substr(0, 256)) + "` does not exist."};
+  Error error{ErrorKind::kModelNotFound,
+              "The model `" + std::string(model.substr(0, 256)) + "` does not exist."};
   error.param = "model";
   return fail(std::move(error));
 }

@@ -42,8 +42,9 @@ struct Route {
   ExchangeChain chain;  // from the target choice on
 };
 
-// The routes of a shard in their order; the first match wins. The match has two stages: what the head tells, before
-// a byte of the body is read, and then, where a route that the head allows asks for it, the model in the body.
+// The routes of a shard in their order; the first match wins. The match has two stages: what the head tells,
+// before a byte of the body is read, and then, where a route that the head allows asks for it, the model in
+// the body.
 class RouteTable {
  public:
   explicit RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {}
@@ -55,9 +56,10 @@ class RouteTable {
   // kRouteNotFound, or kMethodNotAllowed when only the method is in the way.
   Result<HeadMatch> match(const RequestHead& head) const;
 
-  // The route for a model, empty where the request names none. kModelNotFound; kInvalidBody when a model is needed
-  // and none is named.
-  Result<const Route*> match(const HeadMatch& head_match, const RequestHead& head, std::string_view model) const;
+  // The route for a model, empty where the request names none. kModelNotFound; kInvalidBody when a model is
+  // needed and none is named.
+  Result<const Route*> match(const HeadMatch& head_match, const RequestHead& head,
+                             std::string_view model) const;
 
   const Route& operator[](std::size_t index) const noexcept { return routes_[index]; }
   std::size_t size() const noexcept { return routes_.size(); }

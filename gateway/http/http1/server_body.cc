@@ -60,8 +60,7 @@ TimePoint ServerConnection::Body::wait_until() const noexcept {
 
 Task<Result<BodyPiece>> ServerConnection::Body::read() {
   if (failed_) co_return fail(ErrorKind::kMalformedRequest, "the body broke off before");
-  if (!finished_ && framing_.kind == Framing::Kind::kLength &&
-      framing_.length > limit_) {
+  if (!finished_ && framing_.kind == Framing::Kind::kLength && framing_.length > limit_) {
     co_return failure(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
   }
   while (!finished_) {

@@ -47,8 +47,8 @@ class ServerConnection final : private HangupListener {
   enum class Next : std::uint8_t {
     kKeepAlive,
     kLinger,  // our last answer must not be lost to a reset, so unread input is drained first
-    kClose,  // also in the middle of an answer whose framing shows that it is short
-    kReset,  // an answer that would have ended by closing was cut
+    kClose,   // also in the middle of an answer whose framing shows that it is short
+    kReset,   // an answer that would have ended by closing was cut
   };
 
   Task<Next> serve_one();
