@@ -4,7 +4,7 @@
 
 namespace sluice {
 
-class UpstreamPool::Connection : public ListNode<UpstreamPool>, private ReadyListener {
+class UpstreamPool::Connection final : public ListNode<UpstreamPool>, private ReadyListener {
  public:
   Connection(UpstreamPool& pool, std::unique_ptr<Transport> transport)
       : http(std::move(transport), pool.options_.head), pool_(pool), idle_timer_(&expired, this) {}

@@ -7,10 +7,10 @@
 #include "gateway/llm/splice.h"
 #include "gateway/proxy/exchange_record.h"
 #include "gateway/proxy/request.h"
+#include "gateway/proxy/route_timeouts.h"
 
 namespace sluice {
 
-struct RouteTimeouts;
 class UpstreamCluster;
 
 // One upstream call: a request, where it goes, the edits it is sent with, and when it must have what. Cheap

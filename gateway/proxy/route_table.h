@@ -9,17 +9,9 @@
 #include "gateway/base/result.h"
 #include "gateway/http/head.h"
 #include "gateway/proxy/filter_chain.h"
-#include "gateway/runtime/time_source.h"
+#include "gateway/proxy/route_timeouts.h"
 
 namespace sluice {
-
-// How long one attempt may wait; between_tokens counts only while the backend is waited for.
-struct RouteTimeouts {
-  Duration connect = std::chrono::seconds(1);
-  Duration first_content = std::chrono::seconds(60);
-  Duration between_tokens = std::chrono::seconds(30);
-  Duration total = std::chrono::minutes(10);
-};
 
 // What a request must look like to take a route. Empty lists match anything.
 struct RouteRule {
