@@ -62,6 +62,7 @@ void Problems::add(Diagnostic::Severity severity, Position position, const std::
     return;
   }
   const std::string_view line = source_.line(position.line);
+  position.column = source_.character_column(position);
   const auto place = [](const Diagnostic& d) { return Position{d.line, d.column}; };
   const auto behind = std::ranges::upper_bound(diagnostics_, position, {}, place);
   diagnostics_.insert(

@@ -39,7 +39,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 std::optional<std::string_view> suggest(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > kMaxWord) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  std::size_t best_distance = std::max<std::size_t>((word.size() + 1) / 3, 1) + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kMaxWord) continue;
     const std::size_t d = distance(word, candidate);

@@ -53,7 +53,7 @@ class Validator {
       const std::string path = item_path(list, i, "name");
       if (problems_.failed(path)) continue;
       const auto [it, is_new] = first.emplace(items[i].name, i);
-      if (!is_new) complain_of_duplicate(path, quoted(items[i].name), index_path(list, it->second));
+      if (!is_new) complain_of_duplicate(path, in_quotes(items[i].name), index_path(list, it->second));
     }
   }
 
@@ -62,19 +62,26 @@ class Validator {
         path, fmt::format("{} is already taken by {} in line {}", what, first, problems_.find(first).line));
   }
 
-  // Port 0 is another port each time, so two of them do not collide.
+  // Port 0 is another port each time, so two of them do not collide. The admin address comes first because it
+  // may be the default, which has no place in the file to point at.
   void check_listening_addresses() {
     std::unordered_map<Address, std::string> first;
     const auto check = [&](const Address& address, const std::string& owner) {
       const std::string path = join_path(owner, "address");
       if (problems_.failed(path) || (address.kind == Address::Kind::kTcp && address.port == 0)) return;
       const auto [it, is_new] = first.emplace(address, owner);
-      if (!is_new) complain_of_duplicate(path, address.to_string(), it->second);
+      if (is_new) return;
+      if (problems_.is_placed(join_path(it->second, "address"))) {
+        complain_of_duplicate(path, address.to_string(), it->second);
+      } else {
+        problems_.error(path,
+                        fmt::format("{} is the default of {}.address", address.to_string(), it->second));
+      }
     };
+    if (config_.admin.enabled && !problems_.failed("admin.enabled")) check(config_.admin.address, "admin");
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
       check(config_.listeners[i].address, index_path("listeners", i));
     }
-    if (config_.admin.enabled && !problems_.failed("admin.enabled")) check(config_.admin.address, "admin");
   }
 
   void check_endpoints(std::size_t cluster) {
@@ -105,7 +112,7 @@ class Validator {
       const std::string path = item_path(list, i, "name");
       if (problems_.failed(path) || contains(known, clusters[i].name)) continue;
       const auto meant = suggest(clusters[i].name, known);
-      problems_.error(path, fmt::format("no cluster is named {}{}", quoted(clusters[i].name),
+      problems_.error(path, fmt::format("no cluster is named {}{}", in_quotes(clusters[i].name),
                                         meant ? fmt::format("; did you mean {}?", *meant) : ""));
     }
   }
@@ -120,7 +127,7 @@ class Validator {
       const std::string& name = config_.clusters[i].name;
       if (!used.contains(name)) {
         problems_.warning(item_path("clusters", i, "name"),
-                          fmt::format("no route uses cluster {}", quoted(name)));
+                          fmt::format("no route uses cluster {}", in_quotes(name)));
       }
     }
   }

@@ -16,6 +16,11 @@ constexpr std::string_view kAnchorRefusal =
     "anchors, aliases and merge keys are not supported; write the value out";
 constexpr std::string_view kTagRefusal = "YAML tags are not supported; leave the tag out";
 
+// yaml-cpp counts from 0.
+Position place_of(const YAML::Mark& mark) {
+  return {mark.line + 1, mark.column + 1};
+}
+
 // Thrown through yaml-cpp, which is left in a destructible state, and caught in parse_yaml.
 struct Refused {
   TextFault fault;
@@ -71,7 +76,7 @@ class TreeBuilder final : public YAML::EventHandler {
   };
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) const {
-    throw Refused{{source_.position(mark.line, mark.column), std::move(message)}};
+    throw Refused{{place_of(mark), std::move(message)}};
   }
 
   // yaml-cpp gives "?" as the tag of a plain scalar or an untagged collection, "!" as that of a quoted
@@ -81,7 +86,7 @@ class TreeBuilder final : public YAML::EventHandler {
       refuse(mark, "more than " + std::to_string(kMaxValues) + " values in one file");
     Node node;
     node.kind = kind;
-    node.position = source_.position(mark.line, mark.column);
+    node.position = place_of(mark);
     if (!tag.empty() && tag != "?" && tag != "!") node.refusal = kTagRefusal;
     if (anchor != 0) node.refusal = kAnchorRefusal;
     return node;
@@ -171,7 +176,7 @@ std::expected<Node, TextFault> parse_yaml(const SourceText& source) {
   } catch (const Refused& refused) {
     return std::unexpected(refused.fault);
   } catch (const YAML::Exception& error) {
-    return std::unexpected(TextFault{source.position(error.mark.line, error.mark.column), explain(error)});
+    return std::unexpected(TextFault{place_of(error.mark), explain(error)});
   } catch (const std::exception& error) {
     return std::unexpected(TextFault{{}, std::string("not valid YAML: ") + error.what()});
   }
