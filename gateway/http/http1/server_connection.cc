@@ -48,7 +48,7 @@ void ServerConnection::on_hangup() {
 
 void ServerConnection::drain() {
   draining_ = true;
-  if (idle() && input_.empty()) transport_->shutdown_write();
+  if (idle() && input_.empty()) transport_->close();
 }
 
 Task<void> ServerConnection::run() {

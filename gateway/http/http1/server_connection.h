@@ -9,6 +9,10 @@
 #include "gateway/net/transport.h"
 #include "gateway/runtime/child.h"
 
+namespace sluice {
+class Server;
+}
+
 namespace sluice::http1 {
 
 // What one downstream connection may cost. Every field is a listener's setting of the same name.
@@ -27,7 +31,7 @@ struct ServerLimits {
 // task that serves its request is destroyed in the same loop turn, whatever it was waiting for.
 //
 // Threads: the transport's loop. Destroying the task of run() cuts the connection.
-class ServerConnection final : private HangupListener {
+class ServerConnection final : public ListNode<Server>, private HangupListener {
  public:
   ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits, StreamHandler& handler);
   ~ServerConnection();
