@@ -57,7 +57,7 @@ void Problems::warning(const std::string& path, std::string message) {
 
 void Problems::add(Diagnostic::Severity severity, Position position, const std::string& path,
                    std::string message) {
-  if (diagnostics_.size() >= kMaxDiagnostics) {
+  if (is_full()) {
     ++not_shown_;
     return;
   }

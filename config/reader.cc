@@ -162,8 +162,7 @@ class Reader {
     if (!outcome) fail(node, path, outcome.error());
   }
 
-  // A section with nothing below it, perhaps because everything in it is commented out, is one full of
-  // defaults.
+  // A section with nothing below it, perhaps because everything in it is commented out, has its defaults.
   void read_struct(const Struct& record, const Node& node, const std::string& path, void* out) {
     if (node.kind != Node::Kind::kMap && node.kind != Node::Kind::kNull) {
       return fail(node, path,

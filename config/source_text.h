@@ -36,8 +36,7 @@ class SourceText {
   int character_column(Position position) const;
 
   // What yaml-cpp would misread instead of refusing: anything but UTF-8, control characters (it takes 0x04
-  // for the end of the file), a carriage return alone (it then counts lines wrongly), a tab in an
-  // indentation.
+  // for the end of the file), a lone carriage return (it miscounts lines), a tab in an indentation.
   std::optional<TextFault> find_fault() const;
 
  private:

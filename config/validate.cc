@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -37,8 +38,9 @@ class Validator {
     check_listening_addresses();
     for (std::size_t i = 0; i < config_.clusters.size(); ++i)
       check_endpoints(i);
+    const std::vector<std::string_view> known = known_clusters();
     for (std::size_t i = 0; i < config_.routes.size(); ++i)
-      check_references(i);
+      check_references(i, known);
     // Beside errors a warning would be noise: a misspelt reference alone makes its cluster unused.
     if (problems_.any_error()) return;
     warn_of_unused_clusters();
@@ -97,21 +99,24 @@ class Validator {
     }
   }
 
-  void check_references(std::size_t route) {
-    const std::string list = item_path("routes", route, "clusters");
-    check_names(config_.routes[route].clusters, list);
+  // Empty where a name could not be read: it may be the very one that a route refers to.
+  std::vector<std::string_view> known_clusters() const {
     std::vector<std::string_view> known;
     for (std::size_t i = 0; i < config_.clusters.size(); ++i) {
-      // A name that could not be read may be the very one that a route refers to.
-      if (problems_.failed(item_path("clusters", i, "name"))) return;
+      if (problems_.failed(item_path("clusters", i, "name"))) return {};
       known.push_back(config_.clusters[i].name);
     }
-    if (known.empty()) return;
+    return known;
+  }
+
+  void check_references(std::size_t route, const std::vector<std::string_view>& known) {
+    const std::string list = item_path("routes", route, "clusters");
     const std::vector<WeightedCluster>& clusters = config_.routes[route].clusters;
-    for (std::size_t i = 0; i < clusters.size(); ++i) {
+    check_names(clusters, list);
+    for (std::size_t i = 0; i < clusters.size() && !known.empty(); ++i) {
       const std::string path = item_path(list, i, "name");
       if (problems_.failed(path) || contains(known, clusters[i].name)) continue;
-      const auto meant = suggest(clusters[i].name, known);
+      const auto meant = problems_.is_full() ? std::nullopt : suggest(clusters[i].name, known);
       problems_.error(path, fmt::format("no cluster is named {}{}", in_quotes(clusters[i].name),
                                         meant ? fmt::format("; did you mean {}?", *meant) : ""));
     }

@@ -79,8 +79,7 @@ class TreeBuilder final : public YAML::EventHandler {
     throw Refused{{place_of(mark), std::move(message)}};
   }
 
-  // yaml-cpp gives "?" as the tag of a plain scalar or an untagged collection, "!" as that of a quoted
-  // scalar.
+  // yaml-cpp gives "?" as the tag of a plain scalar or an untagged collection, "!" for a quoted one.
   Node make(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (++values_ > kMaxValues)
       refuse(mark, "more than " + std::to_string(kMaxValues) + " values in one file");
@@ -92,8 +91,7 @@ class TreeBuilder final : public YAML::EventHandler {
     return node;
   }
 
-  // yaml-cpp takes the end of the file for the end of a quoted text, so a forgotten quote would swallow what
-  // follows.
+  // yaml-cpp takes the end of the file for the end of a quoted text, so a forgotten quote would pass.
   bool ends_on_its_line(const YAML::Mark& mark) const {
     const std::string_view line = source_.line(mark.line + 1);
     const auto start = static_cast<std::size_t>(mark.column);
