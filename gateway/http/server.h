@@ -15,8 +15,12 @@ namespace sluice {
 
 struct ServerOptions {
   http1::ServerLimits http1;
-  std::size_t max_connections =
-      20'000;  // of this listener on this loop; one more is closed at once and counted
+};
+
+// The open connections of one listener on all loops. One more than `max` is closed at once and counted.
+struct ConnectionLimit {
+  std::int64_t max = 20'000;
+  std::atomic<std::int64_t> open{0};
 };
 
 // One listener on one loop: accepts connections and serves their requests with the handler, each connection

@@ -19,6 +19,12 @@ bool is_space(char c) noexcept {
   return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
+// Comparison with a length known to the compiler: no call to memcmp.
+template <std::size_t N>
+bool is(std::string_view text, const char (&literal)[N]) noexcept {
+  return text.size() == N - 1 && std::memcmp(text.data(), literal, N - 1) == 0;
+}
+
 bool ends_scalar(char c) noexcept {
   return is_space(c) || c == ',' || c == '}' || c == ']';
 }
@@ -178,12 +184,15 @@ const char* UsageScanner::skip(const char* at, const char* end) noexcept {
     if (at == end) return at;
     const char c = *at++;
     if (c == '"') {
-      mode_ = Mode::kString;
-      string_is_name_ = false;
-      token_size_ = token_.size();  // full: nothing of it is kept
-      return at;
-    }
-    if (c == '{' || c == '[') {
+      // Nearly always the string ends here; else feed() follows it, into the next piece if need be.
+      at = find_either(at, end, '"', '\\');
+      if (at == end || *at == '\\') {
+        mode_ = Mode::kString;
+        string_is_name_ = false;
+        return at;
+      }
+      ++at;
+    } else if (c == '{' || c == '[') {
       ++skip_depth_;
     } else if (--skip_depth_ == 0) {
       mode_ = Mode::kStructure;
@@ -196,40 +205,43 @@ const char* UsageScanner::skip(const char* at, const char* end) noexcept {
 
 const char* UsageScanner::string(const char* at, const char* end) noexcept {
   const char* const stop = find_either(at, end, '"', '\\');
+  const bool ends = stop != end && *stop == '"';
+  if (string_is_name_ && ends && token_size_ == 0 && token_whole_) {
+    end_name({at, stop});
+    return stop + 1;
+  }
   if (string_is_name_) keep(at, stop);
   if (stop == end) return stop;
-  if (*stop == '\\') {
+  if (!ends) {
     token_whole_ = false;
     mode_ = Mode::kEscape;
+  } else if (string_is_name_) {
+    end_name(token_whole_ ? token() : std::string_view());
   } else {
-    end_string();
+    mode_ = skip_depth_ > 0 ? Mode::kSkip : Mode::kStructure;
+    state_ = State::kNext;
   }
   return stop + 1;
 }
 
-void UsageScanner::end_string() noexcept {
-  if (skip_depth_ > 0) {
-    mode_ = Mode::kSkip;
-    return;
-  }
+void UsageScanner::end_name(std::string_view name) noexcept {
   mode_ = Mode::kStructure;
-  if (string_is_name_) {
-    name_ = token_whole_ ? name_of(token()) : Name::kOther;
-    state_ = State::kColon;
-  } else {
-    state_ = State::kNext;
-  }
+  name_ = name_of(name);
+  state_ = State::kColon;
 }
 
 const char* UsageScanner::scalar(const char* at, const char* end) noexcept {
   const char* const stop = std::find_if(at, end, ends_scalar);
+  if (stop != end && token_size_ == 0 && stop - at <= static_cast<std::ptrdiff_t>(token_.size())) {
+    end_scalar({at, stop});
+    return stop;
+  }
   keep(at, stop);
-  if (stop != end) end_scalar();
+  if (stop != end) end_scalar(token());
   return stop;
 }
 
-void UsageScanner::end_scalar() noexcept {
-  const std::string_view text = token();
+void UsageScanner::end_scalar(std::string_view text) noexcept {
   mode_ = Mode::kStructure;
   state_ = State::kNext;
   if (!token_whole_) {
@@ -238,7 +250,7 @@ void UsageScanner::end_scalar() noexcept {
     if (name_ != Name::kOther) counts_valid_ = false;
     return;
   }
-  const bool literal = text == "null" || text == "false" || text == "true";
+  const bool literal = is(text, "null") || is(text, "false") || is(text, "true");
   if (!literal && !is_json_number(text)) {
     state_ = State::kInvalid;
     return;
@@ -293,21 +305,21 @@ void UsageScanner::keep(const char* at, const char* end) noexcept {
 UsageScanner::Name UsageScanner::name_of(std::string_view text) const noexcept {
   switch (object_) {
     case Object::kRoot:
-      if (text == "usage") return Name::kUsage;
-      if (text == "error") return Name::kError;
-      if (text == "choices") return Name::kChoices;
+      if (is(text, "usage")) return Name::kUsage;
+      if (is(text, "error")) return Name::kError;
+      if (is(text, "choices")) return Name::kChoices;
       break;
     case Object::kUsage:
-      if (text == "prompt_tokens") return Name::kPromptTokens;
-      if (text == "completion_tokens") return Name::kCompletionTokens;
-      if (text == "total_tokens") return Name::kTotalTokens;
-      if (text == "prompt_tokens_details") return Name::kPromptDetails;
+      if (is(text, "prompt_tokens")) return Name::kPromptTokens;
+      if (is(text, "completion_tokens")) return Name::kCompletionTokens;
+      if (is(text, "total_tokens")) return Name::kTotalTokens;
+      if (is(text, "prompt_tokens_details")) return Name::kPromptDetails;
       break;
     case Object::kDetails:
-      if (text == "cached_tokens") return Name::kCachedTokens;
+      if (is(text, "cached_tokens")) return Name::kCachedTokens;
       break;
     case Object::kError:
-      if (text == "code") return Name::kCode;
+      if (is(text, "code")) return Name::kCode;
       break;
   }
   return Name::kOther;

@@ -74,8 +74,8 @@ class UsageScanner {
   void open(Object object) noexcept;
   void close() noexcept;
   void begin_skip() noexcept;
-  void end_string() noexcept;
-  void end_scalar() noexcept;
+  void end_name(std::string_view name) noexcept;
+  void end_scalar(std::string_view text) noexcept;
   void count(std::string_view number) noexcept;
   void keep(const char* at, const char* end) noexcept;
   Name name_of(std::string_view text) const noexcept;

@@ -143,39 +143,44 @@ TEST_P(RequestViewRefuses, WithAMessageThatHelps) {
 
 INSTANTIATE_TEST_SUITE_P(
     NotJson, RequestViewRefuses,
-    testing::Values(BadBody{"", "The body is empty at byte 0"},                                           //
-                    BadBody{"  \n", "Expected an object at byte 3"},                                      //
-                    BadBody{"[]", "Expected an object at byte 0"},                                        //
-                    BadBody{"\"x\"", "Expected an object at byte 0"},                                     //
-                    BadBody{"\xef\xbb\xbf{}", "Expected an object at byte"},                              //
-                    BadBody{"model=x", "Expected an object at byte 0"},                                   //
-                    BadBody{"{", "Expected a member name at byte 1"},                                     //
-                    BadBody{"{\"a\"", "Expected ':' at byte 4"},                                          //
-                    BadBody{"{\"a\":", "Expected a value at byte 5"},                                     //
-                    BadBody{"{\"a\":}", "Expected a value at byte 5"},                                    //
-                    BadBody{"{\"a\":1", "Expected ',' or '}' at byte 6"},                                 //
-                    BadBody{"{\"a\":1,}", "Expected a member name at byte 7"},                            //
-                    BadBody{"{\"a\":1 \"b\":2}", "Expected ',' or '}' at byte 7"},                        //
-                    BadBody{"{,}", "Expected a member name at byte 1"},                                   //
-                    BadBody{"{\"a\" 1}", "Expected ':' at byte 5"},                                       //
-                    BadBody{"{a:1}", "Expected a member name at byte 1"},                                 //
-                    BadBody{"{'a':1}", "Expected a member name at byte 1"},                               //
-                    BadBody{"{\"a\":1}}", "Unexpected content behind the object at byte 7"},              //
-                    BadBody{"{} {}", "Unexpected content behind the object at byte 3"},                   //
-                    BadBody{"{}x", "Unexpected content behind the object at byte 2"},                     //
-                    BadBody{std::string("{}\0", 3), "Unexpected content behind the object at byte 2"},    //
-                    BadBody{"{\"a\":\"x", "Unclosed string at byte 5"},                                   //
-                    BadBody{"{\"a\":\"x\n\"}", "Control character in a string at byte 7"},                //
-                    BadBody{"{\"a\":\"\xff\"}", "Invalid UTF-8 at byte 6"},                               //
-                    BadBody{"{\"a\":\"\xed\xa0\x80\"}", "Invalid UTF-8 at byte 6"},                       //
-                    BadBody{"{\"a\":\"x\xc3", "Invalid UTF-8 at byte 7"},                                 //
-                    BadBody{"{\"a\":[1,2}", "Expected ',' or ']' at byte 9"},                             //
-                    BadBody{"{\"a\":{\"b\":1]}", "Expected ',' or '}' at byte 11"},                       //
-                    BadBody{"{\"a\":[1 2]}", "Expected ',' or ']' at byte 8"},                            //
-                    BadBody{"{\"a\":[1,]}", "Expected a value at byte 8"},                                //
-                    BadBody{"{\"a\":[", "Expected a value or ']' at byte 6"},                             //
-                    BadBody{"{\"a\":[{\"b\" 1}]}", "Expected ':' at byte 11"},                            //
-                    BadBody{"{\"a\":[{1:1}]}", "Expected a member name or '}' at byte 7"},                //
+    testing::Values(BadBody{"", "The body is empty at byte 0"},                                         //
+                    BadBody{"  \n", "Expected an object at byte 3"},                                    //
+                    BadBody{"[]", "Expected an object at byte 0"},                                      //
+                    BadBody{"\"x\"", "Expected an object at byte 0"},                                   //
+                    BadBody{"\xef\xbb\xbf{}", "Expected an object at byte"},                            //
+                    BadBody{"model=x", "Expected an object at byte 0"},                                 //
+                    BadBody{"{", "Expected a member name at byte 1"},                                   //
+                    BadBody{"{\"a\"", "Expected ':' at byte 4"},                                        //
+                    BadBody{"{\"a\":", "Expected a value at byte 5"},                                   //
+                    BadBody{"{\"a\":}", "Expected a value at byte 5"},                                  //
+                    BadBody{"{\"a\":1", "Expected ',' or '}' at byte 6"},                               //
+                    BadBody{"{\"a\":1,}", "Expected a member name at byte 7"},                          //
+                    BadBody{"{\"a\":1 \"b\":2}", "Expected ',' or '}' at byte 7"},                      //
+                    BadBody{"{,}", "Expected a member name at byte 1"},                                 //
+                    BadBody{"{\"a\" 1}", "Expected ':' at byte 5"},                                     //
+                    BadBody{"{a:1}", "Expected a member name at byte 1"},                               //
+                    BadBody{"{'a':1}", "Expected a member name at byte 1"},                             //
+                    BadBody{"{\"a\":1}}", "Unexpected content behind the object at byte 7"},            //
+                    BadBody{"{} {}", "Unexpected content behind the object at byte 3"},                 //
+                    BadBody{"{}x", "Unexpected content behind the object at byte 2"},                   //
+                    BadBody{std::string("{}\0", 3), "Unexpected content behind the object at byte 2"},  //
+                    BadBody{"{\"a\":\"x", "Unclosed string at byte 5"},                                 //
+                    BadBody{"{\"a\":\"x\n\"}", "Control character in a string at byte 7"},              //
+                    BadBody{"{\"a\":\"\xff\"}", "Invalid UTF-8 at byte 6"},                             //
+                    BadBody{"{\"a\":\"\xed\xa0\x80\"}", "Invalid UTF-8 at byte 6"},                     //
+                    BadBody{"{\"a\":\"x\xc3", "Invalid UTF-8 at byte 7"},                               //
+                    BadBody{"{\"a\":[1,2}", "Expected ',' or ']' at byte 9"},                           //
+                    BadBody{"{\"a\":{\"b\":1]}", "Expected ',' or '}' at byte 11"},                     //
+                    BadBody{"{\"a\":[1 2]}", "Expected ',' or ']' at byte 8"},                          //
+                    BadBody{"{\"a\":[1,]}", "Expected a value at byte 8"},                              //
+                    BadBody{"{\"a\":[", "Expected a value or ']' at byte 6"},                           //
+                    BadBody{"{\"a\":[{\"b\" 1}]}", "Expected ':' at byte 11"},                          //
+                    BadBody{"{\"a\":[{1:1}]}", "Expected a member name or '}' at byte 7"},              //
+                    BadBody{"{\"a\":[1,2,,3]}", "Expected a value at byte 10"},
+                    BadBody{"{\"a\":[1,2,3,]}", "Expected a value at byte 12"},
+                    BadBody{"{\"a\":[1,2,\"x\",:,3]}", "Expected a value at byte 14"},
+                    BadBody{"{\"a\":[1,2,3", "Expected ',' or ']' at byte 11"},
+                    BadBody{"{\"a\":[1,2,3,", "Expected a value at byte 12"},
                     BadBody{"{\"a\":[nil,#]}", "Expected a value at byte 10"},                            //
                     BadBody{"{\"a\":tru}", "Expected a value at byte 5"},                                 //
                     BadBody{"{\"a\":truex}", "Expected a value at byte 5"},                               //
