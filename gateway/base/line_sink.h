@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 namespace sluice {
@@ -11,6 +12,12 @@ class LineSink {
  public:
   virtual ~LineSink() = default;
   virtual void write(std::string_view line) noexcept = 0;
+};
+
+// One that also takes several lines at once, with a line end between two and none after the last.
+class BatchSink : public LineSink {
+ public:
+  virtual void write_batch(std::string_view lines, std::size_t count) noexcept = 0;
 };
 
 }  // namespace sluice
