@@ -172,7 +172,7 @@ Task<std::string> Gateway::metrics_text() {
         .raise_to(e->failures.load(std::memory_order_relaxed));
   }
   access_log_->sample(control_metrics_, "access");
-  sample_process(control_metrics_);
+  sample_process(control_metrics_, SLUICE_VERSION);
   std::vector<const Metrics*> all{&control_metrics_};
   for (const auto& shard : shards_) all.push_back(&shard->metrics());
   co_return render_prometheus(all);

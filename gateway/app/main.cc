@@ -24,12 +24,31 @@ std::optional<sluice::config::Config> load(const std::string& path) {
   return std::move(loaded.config);
 }
 
+sluice::LogLevel log_level(sluice::config::Log::Level level) {
+  switch (level) {
+    case sluice::config::Log::Level::kDebug:
+      return sluice::LogLevel::kDebug;
+    case sluice::config::Log::Level::kInfo:
+      return sluice::LogLevel::kInfo;
+    case sluice::config::Log::Level::kWarning:
+      return sluice::LogLevel::kWarning;
+    case sluice::config::Log::Level::kError:
+      break;
+  }
+  return sluice::LogLevel::kError;
+}
+
 int serve(const std::string& path, const sluice::GatewayOptions& options) {
   auto config = load(path);
   if (!config) return kExitBadConfig;
   const sluice::SystemTime time;
-  const auto log = sluice::make_operator_log(config->observability.log.level);
-  auto gateway = sluice::Gateway::create(std::move(*config), options, time, *log);
+  auto sink = sluice::LogSink::open({.target = {.kind = sluice::LogTarget::Kind::kStderr}});
+  if (!sink) {
+    std::fprintf(stderr, "sluice: %s\n", sink.error().detail.c_str());
+    return kExitBadConfig;
+  }
+  sluice::OperatorLog log(**sink, time, sluice::format_for_stderr(), log_level(config->observability.log.level));
+  auto gateway = sluice::Gateway::create(std::move(*config), options, time, log);
   if (!gateway) {
     std::fprintf(stderr, "sluice: %s\n", gateway.error().detail.c_str());
     return kExitBadConfig;
@@ -42,10 +61,10 @@ int serve(const std::string& path, const sluice::GatewayOptions& options) {
   };
   signals.async_wait(on_signal);
   for (const sluice::Address& address : (*gateway)->addresses()) {
-    log->info("listening", {{"address", address.to_string()}, {"shards", (*gateway)->shard_count()}});
+    log.info("listening", {{"address", address.to_string()}, {"shards", (*gateway)->shard_count()}});
   }
   if ((*gateway)->config().admin.enabled) {
-    log->info("admin", {{"address", (*gateway)->admin_address().to_string()}});
+    log.info("admin", {{"address", (*gateway)->admin_address().to_string()}});
   }
   (*gateway)->run();
   return 0;

@@ -9,6 +9,7 @@
 #include "backends/cluster/upstream_cluster.h"
 #include "config/config.h"
 #include "gateway/app/exchange_reporter.h"
+#include "gateway/app/log_sink.h"
 #include "gateway/app/shard_log_buffer.h"
 #include "gateway/base/metrics.h"
 #include "gateway/http/server.h"

@@ -19,6 +19,7 @@ ClientConnection::ClientConnection(std::unique_ptr<Transport> transport, const H
     : transport_(std::move(transport)), limits_(limits), input_(*transport_, BlockSize::kLarge) {}
 
 void ClientConnection::reset() noexcept {
+  input_.release_if_empty();
   reused_ = true;
   to_head_ = chunked_request_ = request_sent_ = answered_ = keep_alive_ = finished_ = false;
   framing_ = {};

@@ -46,6 +46,7 @@ Result<void> HeadParser::check_size(std::size_t size) const {
 }
 
 Result<std::optional<std::size_t>> HeadParser::feed(std::string_view received) {
+  if (scanned_ == received.size()) return std::optional<std::size_t>();
   while (!complete_) {
     const char* from = received.data() + scanned_;
     const auto* lf = static_cast<const char*>(std::memchr(from, '\n', received.size() - scanned_));
