@@ -18,8 +18,8 @@
 
 // One description per struct, from which the reader, the effective-config print, the JSON Schema and the
 // reference are all made. To add a key: a member in `config.h` and one `fields.add(...)` line in
-// `describe.cc`. To add a section: its struct, a `describe` function, and one line in the struct that holds
-// it.
+// `describe.cc`. To add a section: its struct, a `describe` function, and one line in the struct around it.
+// A `describe` that stands in another file is declared in the header of its struct.
 //
 // Descriptions are plain data (Struct, Field, Type) that work on `void*`, so that the four users are ordinary
 // functions with a switch over `Type::Kind`; templates only turn a member into such data.

@@ -57,11 +57,12 @@ void Problems::warning(const std::string& path, std::string message) {
 
 void Problems::add(Diagnostic::Severity severity, Position position, const std::string& path,
                    std::string message) {
-  if (diagnostics_.size() >= kMaxDiagnostics) {
+  if (is_full()) {
     ++not_shown_;
     return;
   }
   const std::string_view line = source_.line(position.line);
+  position.column = source_.character_column(position);
   const auto place = [](const Diagnostic& d) { return Position{d.line, d.column}; };
   const auto behind = std::ranges::upper_bound(diagnostics_, position, {}, place);
   diagnostics_.insert(

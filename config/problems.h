@@ -38,10 +38,12 @@ class Problems {
   // The same where another diagnostic has already said why.
   void mark_failed(const std::string& path) { failed_.insert(path); }
 
-  // True if the value, a part of it or a value around it could not be read: what the struct holds is no
-  // guide.
+  // True if the value, a part of it or a value around it could not be read.
   bool failed(const std::string& path) const;
   bool any_error() const { return any_error_; }
+
+  // Further diagnostics will only be counted, so a message that is costly to make need not be made.
+  bool is_full() const { return diagnostics_.size() >= kMaxDiagnostics; }
 
   // Everything found, by position.
   std::vector<Diagnostic> take();

@@ -50,7 +50,7 @@ std::string shape(const Node& node) {
     case Node::Kind::kNull:
       return "nothing";
     case Node::Kind::kScalar:
-      return quoted(node.text);
+      return in_quotes(node.text);
     case Node::Kind::kList:
       return "a list";
     case Node::Kind::kMap:
@@ -89,7 +89,7 @@ Outcome read_number(const Type& type, const Node& node, void* out) {
 // Only what YAML 1.2 calls a boolean: `yes` and `on` mean a text to some tools and a boolean to others.
 Outcome read_flag(const Type& type, const Node& node, void* out) {
   if (node.quoted || (node.text != "true" && node.text != "false")) {
-    return std::unexpected(fmt::format("must be true or false, got {}", quoted(node.text)));
+    return std::unexpected(fmt::format("must be true or false, got {}", in_quotes(node.text)));
   }
   type.set(out, node.text == "true" ? 1 : 0);
   return {};
@@ -100,7 +100,7 @@ Outcome read_choice(const Type& type, const Node& node, void* out) {
   if (found == type.choices.end()) {
     const auto meant = suggest(node.text, type.choices);
     return std::unexpected(fmt::format("must be one of {}, got {}{}", fmt::join(type.choices, ", "),
-                                       quoted(node.text),
+                                       in_quotes(node.text),
                                        meant ? fmt::format("; did you mean {}?", *meant) : ""));
   }
   type.set(out, found - type.choices.begin());
@@ -109,7 +109,7 @@ Outcome read_choice(const Type& type, const Node& node, void* out) {
 
 Outcome read_text(const Type& type, const Node& node, void* out) {
   if (!kAnyText.accepts(node.text) || !type.rule->accepts(node.text)) {
-    return std::unexpected(fmt::format("{}, got {}", type.rule->requirement, quoted(node.text)));
+    return std::unexpected(fmt::format("{}, got {}", type.rule->requirement, in_quotes(node.text)));
   }
   *static_cast<std::string*>(out) = node.text;
   return {};
@@ -117,7 +117,8 @@ Outcome read_text(const Type& type, const Node& node, void* out) {
 
 Outcome read_address(const Node& node, void* out) {
   Result<Address> address = parse_address(node.text);
-  if (!address) return std::unexpected(fmt::format("{}, got {}", address.error().detail, quoted(node.text)));
+  if (!address)
+    return std::unexpected(fmt::format("{}, got {}", address.error().detail, in_quotes(node.text)));
   *static_cast<Address*>(out) = *std::move(address);
   return {};
 }
@@ -161,8 +162,7 @@ class Reader {
     if (!outcome) fail(node, path, outcome.error());
   }
 
-  // A section with nothing below it, perhaps because everything in it is commented out, is one full of
-  // defaults.
+  // A section with nothing below it, perhaps because everything in it is commented out, has its defaults.
   void read_struct(const Struct& record, const Node& node, const std::string& path, void* out) {
     if (node.kind != Node::Kind::kMap && node.kind != Node::Kind::kNull) {
       return fail(node, path,
@@ -217,7 +217,7 @@ class Reader {
     const auto meant = suggest(key.text, names);
     const std::string hint =
         meant ? fmt::format("did you mean {}?", *meant) : "known here: " + key_list(record);
-    problems_.error_at(key.position, path, fmt::format("unknown key {}; {}", quoted(key.text), hint));
+    problems_.error_at(key.position, path, fmt::format("unknown key {}; {}", in_quotes(key.text), hint));
     // Whoever misspells a required key need not be told that it is missing.
     if (meant) problems_.mark_failed(join_path(path, *meant));
   }

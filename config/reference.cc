@@ -96,8 +96,7 @@ std::string heading_of(const WalkedStruct& walked) {
   return walked.path.empty() ? "Top level" : walked.path;
 }
 
-// As GitHub makes them from headings: letters and digits in lower case, punctuation left out, blanks as
-// dashes.
+// As GitHub makes them from headings: lower case, punctuation left out, blanks as dashes.
 std::string anchor_of(std::string_view heading) {
   std::string out;
   for (const char c : heading) {

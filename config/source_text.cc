@@ -1,6 +1,7 @@
 #include "config/source_text.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::config {
 namespace {
@@ -49,11 +50,11 @@ std::string_view SourceText::line(int number) const {
   return number >= 1 && index < lines_.size() ? lines_[index] : std::string_view();
 }
 
-Position SourceText::position(int line_from_0, int byte_column) const {
-  const std::string_view before =
-      line(line_from_0 + 1).substr(0, static_cast<std::size_t>(std::max(byte_column, 0)));
-  const auto continuations = std::ranges::count_if(before, is_continuation);
-  return {line_from_0 + 1, byte_column + 1 - static_cast<int>(continuations)};
+int SourceText::character_column(Position position) const {
+  const auto bytes_before = static_cast<std::size_t>(std::max(position.column - 1, 0));
+  const auto continuations =
+      std::ranges::count_if(line(position.line).substr(0, bytes_before), is_continuation);
+  return position.column - static_cast<int>(continuations);
 }
 
 std::optional<TextFault> SourceText::find_fault() const {
@@ -65,21 +66,21 @@ std::optional<TextFault> SourceText::find_fault() const {
 
 std::optional<TextFault> SourceText::fault_in_line(int number) const {
   const std::string_view line = this->line(number);
-  int column = 0;
+  const auto fault = [number](std::size_t byte, std::string message) {
+    return TextFault{{number, static_cast<int>(byte) + 1}, std::move(message)};
+  };
   for (std::size_t i = 0; i < line.size();) {
-    ++column;
     const std::size_t length = character_length(line.substr(i));
-    if (length == 0) return TextFault{{number, column}, "is not UTF-8"};
-    if (line[i] == '\r') return TextFault{{number, column}, "has a carriage return inside a line"};
-    if (is_refused_control(line[i])) return TextFault{{number, column}, "has a control character"};
+    if (length == 0) return fault(i, "is not UTF-8");
+    if (line[i] == '\r') return fault(i, "has a carriage return inside a line");
+    if (is_refused_control(line[i])) return fault(i, "has a control character");
     i += length;
   }
   const std::size_t content = line.find_first_not_of(" \t");
   if (content == line.npos || line[content] == '#') return std::nullopt;
   const std::size_t tab = line.substr(0, content).find('\t');
   if (tab == line.npos) return std::nullopt;
-  return TextFault{{number, static_cast<int>(tab) + 1},
-                   "has a tab in its indentation; YAML indents with spaces"};
+  return fault(tab, "has a tab in its indentation; YAML indents with spaces");
 }
 
 }  // namespace sluice::config

@@ -8,7 +8,7 @@
 
 namespace sluice::config {
 
-// A place in a file as its readers count: lines and columns from 1, columns in characters. Line 0: no place.
+// A place in a file: line and column from 1, the column in bytes. Line 0: no place.
 struct Position {
   int line = 0;
   int column = 0;
@@ -32,12 +32,11 @@ class SourceText {
   // Without its line ending. Lines count from 1; a line past the end is empty.
   std::string_view line(int number) const;
 
-  // From the line (from 0) and column (from 0, in bytes) that yaml-cpp gives.
-  Position position(int line, int byte_column) const;
+  // The column of a place in characters, as people and editors count.
+  int character_column(Position position) const;
 
   // What yaml-cpp would misread instead of refusing: anything but UTF-8, control characters (it takes 0x04
-  // for the end of the file), a carriage return alone (it then counts lines wrongly), a tab in an
-  // indentation.
+  // for the end of the file), a lone carriage return (it miscounts lines), a tab in an indentation.
   std::optional<TextFault> find_fault() const;
 
  private:

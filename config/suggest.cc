@@ -39,9 +39,12 @@ std::size_t distance(std::string_view a, std::string_view b) {
 std::optional<std::string_view> suggest(std::string_view word, std::span<const std::string_view> candidates) {
   if (word.size() > kMaxWord) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t best_distance = std::max<std::size_t>(word.size() / 3, 1) + 1;
+  std::size_t best_distance = std::max<std::size_t>((word.size() + 1) / 3, 1) + 1;
   for (const std::string_view candidate : candidates) {
     if (candidate.size() > kMaxWord) continue;
+    // The distance is at least the difference in length.
+    if (std::max(word.size(), candidate.size()) - std::min(word.size(), candidate.size()) >= best_distance)
+      continue;
     const std::size_t d = distance(word, candidate);
     // Every letter wrong is no resemblance, which matters for words of one or two letters.
     if (d < best_distance && d < std::max(word.size(), candidate.size())) {

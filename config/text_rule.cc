@@ -31,15 +31,13 @@ bool is_name(std::string_view text) {
   return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, fits);
 }
 
-// RFC 3986 3.3: visible ASCII. A query or fragment never takes part in matching, so one here would never
-// match.
+// RFC 3986 3.3: visible ASCII. A query or fragment is not matched against, so none may stand here.
 bool is_path(std::string_view text) {
   const auto fits = [](char c) { return c > ' ' && c <= '~' && c != '?' && c != '#'; };
   return text.starts_with('/') && std::ranges::all_of(text, fits);
 }
 
-// RFC 9110 9.1 allows any token and tells case apart; every registered method is in capitals, so `post` is an
-// error.
+// RFC 9110 9.1 tells case apart and every registered method is in capitals, so `post` is an error.
 bool is_method(std::string_view text) {
   const auto fits = [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; };
   return !text.empty() && text.size() <= kMaxMethod && std::ranges::all_of(text, fits);

@@ -39,7 +39,7 @@ constexpr std::size_t kMaxDecimals = 9;
 
 std::unexpected<std::string> wrong(std::string_view what, std::string_view text, const Quantity& quantity) {
   return std::unexpected(
-      fmt::format("{}, got {}; write for example {}", what, quoted(text), quantity.examples));
+      fmt::format("{}, got {}; write for example {}", what, in_quotes(text), quantity.examples));
 }
 
 std::size_t leading_digits(std::string_view text) {
@@ -64,7 +64,7 @@ std::expected<std::int64_t, std::string> parse_quantity(std::string_view text, c
   }
   const auto unit = std::ranges::find(quantity.units, unit_name, &Unit::name);
   if (unit == quantity.units.end())
-    return wrong(fmt::format("has an unknown unit {}", quoted(unit_name)), text, quantity);
+    return wrong(fmt::format("has an unknown unit {}", in_quotes(unit_name)), text, quantity);
 
   // 18 digits and a factor below 2^42 fit 128 bits with room; more digits are out of every range anyway.
   if (whole_digits + decimals.size() > 18) return wrong("is too long a number", text, quantity);
@@ -108,7 +108,7 @@ std::expected<std::int64_t, std::string> parse_count(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return std::unexpected(fmt::format("is not a whole number, got {}", quoted(text)));
+    return std::unexpected(fmt::format("is not a whole number, got {}", in_quotes(text)));
   }
   return value;
 }
@@ -120,7 +120,7 @@ std::string format_size(std::int64_t bytes) {
   return format_quantity(bytes, kSize);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > kShownBytes;
   std::size_t shown = cut ? kShownBytes : text.size();
   while (cut && shown > 0 && (static_cast<unsigned char>(text[shown]) & 0xC0U) == 0x80U)

@@ -19,6 +19,6 @@ std::string format_duration(std::int64_t nanoseconds);
 std::string format_size(std::int64_t bytes);
 
 // `"text"` for a message: control characters escaped, cut after 60 bytes.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace sluice::config

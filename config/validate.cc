@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -37,8 +38,9 @@ class Validator {
     check_listening_addresses();
     for (std::size_t i = 0; i < config_.clusters.size(); ++i)
       check_endpoints(i);
+    const std::vector<std::string_view> known = known_clusters();
     for (std::size_t i = 0; i < config_.routes.size(); ++i)
-      check_references(i);
+      check_references(i, known);
     // Beside errors a warning would be noise: a misspelt reference alone makes its cluster unused.
     if (problems_.any_error()) return;
     warn_of_unused_clusters();
@@ -53,7 +55,7 @@ class Validator {
       const std::string path = item_path(list, i, "name");
       if (problems_.failed(path)) continue;
       const auto [it, is_new] = first.emplace(items[i].name, i);
-      if (!is_new) complain_of_duplicate(path, quoted(items[i].name), index_path(list, it->second));
+      if (!is_new) complain_of_duplicate(path, in_quotes(items[i].name), index_path(list, it->second));
     }
   }
 
@@ -62,19 +64,26 @@ class Validator {
         path, fmt::format("{} is already taken by {} in line {}", what, first, problems_.find(first).line));
   }
 
-  // Port 0 is another port each time, so two of them do not collide.
+  // Port 0 is another port each time, so two of them do not collide. The admin address comes first because it
+  // may be the default, which has no place in the file to point at.
   void check_listening_addresses() {
     std::unordered_map<Address, std::string> first;
     const auto check = [&](const Address& address, const std::string& owner) {
       const std::string path = join_path(owner, "address");
       if (problems_.failed(path) || (address.kind == Address::Kind::kTcp && address.port == 0)) return;
       const auto [it, is_new] = first.emplace(address, owner);
-      if (!is_new) complain_of_duplicate(path, address.to_string(), it->second);
+      if (is_new) return;
+      if (problems_.is_placed(join_path(it->second, "address"))) {
+        complain_of_duplicate(path, address.to_string(), it->second);
+      } else {
+        problems_.error(path,
+                        fmt::format("{} is the default of {}.address", address.to_string(), it->second));
+      }
     };
+    if (config_.admin.enabled && !problems_.failed("admin.enabled")) check(config_.admin.address, "admin");
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) {
       check(config_.listeners[i].address, index_path("listeners", i));
     }
-    if (config_.admin.enabled && !problems_.failed("admin.enabled")) check(config_.admin.address, "admin");
   }
 
   void check_endpoints(std::size_t cluster) {
@@ -90,22 +99,25 @@ class Validator {
     }
   }
 
-  void check_references(std::size_t route) {
-    const std::string list = item_path("routes", route, "clusters");
-    check_names(config_.routes[route].clusters, list);
+  // Empty where a name could not be read: it may be the very one that a route refers to.
+  std::vector<std::string_view> known_clusters() const {
     std::vector<std::string_view> known;
     for (std::size_t i = 0; i < config_.clusters.size(); ++i) {
-      // A name that could not be read may be the very one that a route refers to.
-      if (problems_.failed(item_path("clusters", i, "name"))) return;
+      if (problems_.failed(item_path("clusters", i, "name"))) return {};
       known.push_back(config_.clusters[i].name);
     }
-    if (known.empty()) return;
+    return known;
+  }
+
+  void check_references(std::size_t route, const std::vector<std::string_view>& known) {
+    const std::string list = item_path("routes", route, "clusters");
     const std::vector<WeightedCluster>& clusters = config_.routes[route].clusters;
-    for (std::size_t i = 0; i < clusters.size(); ++i) {
+    check_names(clusters, list);
+    for (std::size_t i = 0; i < clusters.size() && !known.empty(); ++i) {
       const std::string path = item_path(list, i, "name");
       if (problems_.failed(path) || contains(known, clusters[i].name)) continue;
-      const auto meant = suggest(clusters[i].name, known);
-      problems_.error(path, fmt::format("no cluster is named {}{}", quoted(clusters[i].name),
+      const auto meant = problems_.is_full() ? std::nullopt : suggest(clusters[i].name, known);
+      problems_.error(path, fmt::format("no cluster is named {}{}", in_quotes(clusters[i].name),
                                         meant ? fmt::format("; did you mean {}?", *meant) : ""));
     }
   }
@@ -120,7 +132,7 @@ class Validator {
       const std::string& name = config_.clusters[i].name;
       if (!used.contains(name)) {
         problems_.warning(item_path("clusters", i, "name"),
-                          fmt::format("no route uses cluster {}", quoted(name)));
+                          fmt::format("no route uses cluster {}", in_quotes(name)));
       }
     }
   }

@@ -16,6 +16,11 @@ constexpr std::string_view kAnchorRefusal =
     "anchors, aliases and merge keys are not supported; write the value out";
 constexpr std::string_view kTagRefusal = "YAML tags are not supported; leave the tag out";
 
+// yaml-cpp counts from 0.
+Position place_of(const YAML::Mark& mark) {
+  return {mark.line + 1, mark.column + 1};
+}
+
 // Thrown through yaml-cpp, which is left in a destructible state, and caught in parse_yaml.
 struct Refused {
   TextFault fault;
@@ -71,24 +76,22 @@ class TreeBuilder final : public YAML::EventHandler {
   };
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string message) const {
-    throw Refused{{source_.position(mark.line, mark.column), std::move(message)}};
+    throw Refused{{place_of(mark), std::move(message)}};
   }
 
-  // yaml-cpp gives "?" as the tag of a plain scalar or an untagged collection, "!" as that of a quoted
-  // scalar.
+  // yaml-cpp gives "?" as the tag of a plain scalar or an untagged collection, "!" for a quoted one.
   Node make(Node::Kind kind, const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
     if (++values_ > kMaxValues)
       refuse(mark, "more than " + std::to_string(kMaxValues) + " values in one file");
     Node node;
     node.kind = kind;
-    node.position = source_.position(mark.line, mark.column);
+    node.position = place_of(mark);
     if (!tag.empty() && tag != "?" && tag != "!") node.refusal = kTagRefusal;
     if (anchor != 0) node.refusal = kAnchorRefusal;
     return node;
   }
 
-  // yaml-cpp takes the end of the file for the end of a quoted text, so a forgotten quote would swallow what
-  // follows.
+  // yaml-cpp takes the end of the file for the end of a quoted text, so a forgotten quote would pass.
   bool ends_on_its_line(const YAML::Mark& mark) const {
     const std::string_view line = source_.line(mark.line + 1);
     const auto start = static_cast<std::size_t>(mark.column);
@@ -171,7 +174,7 @@ std::expected<Node, TextFault> parse_yaml(const SourceText& source) {
   } catch (const Refused& refused) {
     return std::unexpected(refused.fault);
   } catch (const YAML::Exception& error) {
-    return std::unexpected(TextFault{source.position(error.mark.line, error.mark.column), explain(error)});
+    return std::unexpected(TextFault{place_of(error.mark), explain(error)});
   } catch (const std::exception& error) {
     return std::unexpected(TextFault{{}, std::string("not valid YAML: ") + error.what()});
   }

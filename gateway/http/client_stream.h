@@ -34,7 +34,12 @@ class ClientStream {
   virtual Task<Result<ResponseHead>> read_head(TimePoint deadline) = 0;
   // As BodyReader::read.
   virtual Task<Result<BodyPiece>> read(TimePoint deadline) = 0;
+  // Part of the answer's body has arrived, so that read() will not wait.
+  virtual bool has_buffered() const noexcept = 0;
   virtual const Headers* trailers() const noexcept = 0;
+
+  // Gives the request up: whoever waits for the answer gets an error in this loop turn.
+  virtual void abort() noexcept = 0;
 
   // The answer was received whole and the connection under it may serve another request.
   virtual bool reusable() const noexcept = 0;

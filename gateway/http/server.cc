@@ -5,14 +5,14 @@
 namespace sluice {
 
 Server::Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
-               StreamHandler& handler)
-    : options_(options),
-      handler_(handler),
-      listener_(loop, watch, std::move(socket),
-                [this](std::unique_ptr<Transport> transport) { accept(std::move(transport)); }) {}
+               ConnectionLimit& limit, StreamHandler& handler)
+    : options_(options), limit_(limit), handler_(handler) {
+  listener_.emplace(loop, watch, std::move(socket),
+                    [this](std::unique_ptr<Transport> transport) { accept(std::move(transport)); });
+}
 
 void Server::accept(std::unique_ptr<Transport> transport) {
-  if (connections_.size() >= options_.max_connections) {
+  if (limit_.open.load(std::memory_order_relaxed) >= limit_.max) {
     ++refused_;
     return;
   }
@@ -21,8 +21,20 @@ void Server::accept(std::unique_ptr<Transport> transport) {
 }
 
 Task<void> Server::serve(std::unique_ptr<Transport> transport) {
+  struct Place {
+    ConnectionLimit& limit;
+    ~Place() { limit.open.fetch_sub(1, std::memory_order_relaxed); }
+  };
+  limit_.open.fetch_add(1, std::memory_order_relaxed);
+  Place place{limit_};
   http1::ServerConnection connection(std::move(transport), options_.http1, handler_);
+  open_.push_back(connection);
   co_await connection.run();
+}
+
+void Server::drain() {
+  listener_.reset();
+  open_.for_each([](http1::ServerConnection& connection) { connection.drain(); });
 }
 
 }  // namespace sluice

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "gateway/http/http1/server_connection.h"
 #include "gateway/http/stream.h"
@@ -13,8 +15,12 @@ namespace sluice {
 
 struct ServerOptions {
   http1::ServerLimits http1;
-  std::size_t max_connections =
-      20'000;  // of this listener on this loop; one more is closed at once and counted
+};
+
+// The open connections of one listener on all loops. One more than `max` is closed at once and counted.
+struct ConnectionLimit {
+  std::int64_t max = 20'000;
+  std::atomic<std::int64_t> open{0};
 };
 
 // One listener on one loop: accepts connections and serves their requests with the handler, each connection
@@ -22,24 +28,30 @@ struct ServerOptions {
 class Server {
  public:
   Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
-         StreamHandler& handler);
+         ConnectionLimit& limit, StreamHandler& handler);
 
-  const Address& address() const noexcept { return listener_.address(); }
+  // Stops accepting, closes idle connections and ends each other one after the request under way.
+  void drain();
+
   std::size_t connections() const noexcept { return connections_.size(); }
   std::uint64_t accepted() const noexcept { return accepted_; }
   std::uint64_t refused() const noexcept { return refused_; }
-  std::uint64_t accept_failures() const noexcept { return listener_.accept_failures(); }
+  std::uint64_t accept_failures() const noexcept { return listener_ ? listener_->accept_failures() : 0; }
 
  private:
   void accept(std::unique_ptr<Transport> transport);
   Task<void> serve(std::unique_ptr<Transport> transport);
 
+  using Connections = IntrusiveList<http1::ServerConnection, Server>;
+
   ServerOptions options_;
+  ConnectionLimit& limit_;
   StreamHandler& handler_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
+  Connections open_;
   TaskGroup connections_;
-  Listener listener_;
+  std::optional<Listener> listener_;
 };
 
 }  // namespace sluice

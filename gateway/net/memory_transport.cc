@@ -54,7 +54,7 @@ IoResult MemoryTransport::try_read(std::span<char> into) noexcept {
 
 IoResult MemoryTransport::try_write(std::span<const std::string_view> pieces) noexcept {
   Pipe& pipe = outgoing();
-  if (closed_ || pipe.closed || other() == nullptr) return {IoResult::Status::kBroken};
+  if (closed_ || pipe.closed || peer_closed()) return {IoResult::Status::kBroken};
   std::size_t room = wire_->capacity - pipe.bytes.size();
   if (room == 0) return {IoResult::Status::kWouldBlock};
   std::size_t written = 0;
@@ -72,7 +72,7 @@ void MemoryTransport::arm(Direction direction) {
   wanted_[static_cast<int>(direction)] = true;
   const bool now = direction == Direction::kRead
                        ? closed_ || incoming().closed || incoming().reset || !incoming().bytes.empty()
-                       : closed_ || other() == nullptr || outgoing().bytes.size() < wire_->capacity;
+                       : closed_ || peer_closed() || outgoing().bytes.size() < wire_->capacity;
   if (now) wake(direction);
 }
 
@@ -96,7 +96,8 @@ void MemoryTransport::shutdown_write() noexcept {
 void MemoryTransport::close() noexcept {
   if (std::exchange(closed_, true)) return;
   shutdown_write();
-  wire_->ends[end_] = nullptr;
+  wake(Direction::kRead);
+  wake(Direction::kWrite);
   if (MemoryTransport* peer = other()) peer->wake(Direction::kWrite);
 }
 

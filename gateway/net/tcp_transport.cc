@@ -29,7 +29,7 @@ struct TcpTransport::Reactor {
     descriptor.native_non_blocking(true);
   }
   asio::posix::stream_descriptor descriptor;
-  TcpTransport* transport;  // null once the transport is closed
+  TcpTransport* transport;  // null once the transport is destroyed
 };
 
 TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer)
@@ -95,7 +95,7 @@ void TcpTransport::close() noexcept {
   if (fd_ < 0) return;
   if (watch_ != nullptr) watch_->remove(fd_, watch_id_);
   fd_ = -1;
-  reactor_->transport = nullptr;
+  // Waits under way end with operation_aborted in this loop turn; their try then finds the socket closed.
   boost::system::error_code ignored;
   reactor_->descriptor.close(ignored);
 }

@@ -18,11 +18,12 @@ struct Loop::Wakeup {
 };
 
 // Concurrency hint 1: one thread runs the context, others only post to it.
-Loop::Loop(const TimeSource& time, std::uint64_t seed)
+Loop::Loop(const TimeSource& time, std::uint64_t seed, std::size_t stream_buffer_bytes)
     : time_(time),
       io_(std::make_unique<asio::io_context>(1)),
       wakeup_(std::make_unique<Wakeup>(*io_)),
       wheel_(time.now()),
+      buffers_(stream_buffer_bytes),
       random_(seed) {}
 
 Loop::~Loop() = default;

@@ -32,7 +32,9 @@ class Waiter : public ListNode<Waiter> {
 // Threads: everything but post() and stop() belongs to the loop's thread. The loop outlives whatever uses it.
 class Loop {
  public:
-  Loop(const TimeSource& time, std::uint64_t seed);
+  // `stream_buffer_bytes`: the large block of the buffer pool, what a stream may hold of unsent bytes.
+  Loop(const TimeSource& time, std::uint64_t seed,
+       std::size_t stream_buffer_bytes = BufferPool::kDefaultLargeBytes);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;

@@ -26,6 +26,8 @@ class ClientConnection final : public ClientStream {
   Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall) override;
   Task<Result<ResponseHead>> read_head(TimePoint deadline) override;
   Task<Result<BodyPiece>> read(TimePoint deadline) override;
+  bool has_buffered() const noexcept override { return finished_ || !input_.empty(); }
+  void abort() noexcept override { transport_->close(); }
   const Headers* trailers() const noexcept override { return decoder_ ? &decoder_->trailers() : nullptr; }
   bool reusable() const noexcept override;
 

@@ -19,7 +19,7 @@ bool InputBuffer::make_room() {
   }
   if (end_ < block_.size()) return true;
   if (begin_ == 0) {
-    if (block_.size() == static_cast<std::size_t>(BlockSize::kLarge)) return false;
+    if (block_.is_large()) return false;
     BufferPool::Block larger = pool.acquire(BlockSize::kLarge);
     std::memcpy(larger.data(), block_.data(), end_);
     block_ = std::move(larger);

@@ -10,6 +10,7 @@ ServerConnection::Body::Body(ServerConnection& connection, const Framing& framin
                              bool expects_continue) noexcept
     : connection_(connection),
       framing_(framing),
+      limit_(connection.limits_.max_body_bytes),
       expects_continue_(expects_continue),
       finished_(framing.kind == Framing::Kind::kNone ||
                 (framing.kind == Framing::Kind::kLength && framing.length == 0)) {}
@@ -42,7 +43,7 @@ Result<BodyPiece> ServerConnection::Body::take_buffered() {
     finished_ = step->finished;
   }
   received_ += content.size();
-  if (received_ > connection_.limits_.max_body_bytes) {
+  if (received_ > limit_) {
     return failure(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
   }
   if (framing_.kind == Framing::Kind::kLength) finished_ = received_ == framing_.length;
@@ -59,8 +60,7 @@ TimePoint ServerConnection::Body::wait_until() const noexcept {
 
 Task<Result<BodyPiece>> ServerConnection::Body::read() {
   if (failed_) co_return fail(ErrorKind::kMalformedRequest, "the body broke off before");
-  if (!finished_ && framing_.kind == Framing::Kind::kLength &&
-      framing_.length > connection_.limits_.max_body_bytes) {
+  if (!finished_ && framing_.kind == Framing::Kind::kLength && framing_.length > limit_) {
     co_return failure(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
   }
   while (!finished_) {

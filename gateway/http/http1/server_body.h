@@ -18,6 +18,7 @@ class ServerConnection::Body final : public BodyReader {
 
   Task<Result<BodyPiece>> read() override;
   std::optional<std::uint64_t> length() const noexcept override;
+  void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
   const Headers* trailers() const noexcept override { return &decoder_.trailers(); }
 
   // Nothing of the body is left in front of the next request. Uses up what has already arrived, without
@@ -35,6 +36,7 @@ class ServerConnection::Body final : public BodyReader {
   ServerConnection& connection_;
   Framing framing_;
   ChunkedDecoder decoder_{ErrorKind::kMalformedRequest};
+  std::uint64_t limit_;
   std::uint64_t received_ = 0;
   Duration waited_{};
   bool expects_continue_;

@@ -48,7 +48,7 @@ void ServerConnection::on_hangup() {
 
 void ServerConnection::drain() {
   draining_ = true;
-  if (idle() && input_.empty()) transport_->shutdown_write();
+  if (idle() && input_.empty()) transport_->close();
 }
 
 Task<void> ServerConnection::run() {
@@ -124,7 +124,7 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
   work_ = nullptr;
   if (!outcome || !*outcome || !writer.finished()) {
     // Cancelled, or failed in the middle of an answer.
-    co_return writer.head_sent() ? Next::kReset : Next::kClose;
+    co_return writer.head_sent() && writer.ends_by_closing() ? Next::kReset : Next::kClose;
   }
   if (writer.keeps_alive()) co_return Next::kKeepAlive;
   co_return Next::kLinger;

@@ -9,6 +9,10 @@
 #include "gateway/net/transport.h"
 #include "gateway/runtime/child.h"
 
+namespace sluice {
+class Server;
+}
+
 namespace sluice::http1 {
 
 // What one downstream connection may cost. Every field is a listener's setting of the same name.
@@ -27,7 +31,7 @@ struct ServerLimits {
 // task that serves its request is destroyed in the same loop turn, whatever it was waiting for.
 //
 // Threads: the transport's loop. Destroying the task of run() cuts the connection.
-class ServerConnection final : private HangupListener {
+class ServerConnection final : public ListNode<Server>, private HangupListener {
  public:
   ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits, StreamHandler& handler);
   ~ServerConnection();
@@ -47,8 +51,8 @@ class ServerConnection final : private HangupListener {
   enum class Next : std::uint8_t {
     kKeepAlive,
     kLinger,  // our last answer must not be lost to a reset, so unread input is drained first
-    kClose,
-    kReset,  // an answer was cut: the client must not take it for a whole one
+    kClose,   // also in the middle of an answer whose framing shows that it is short
+    kReset,   // an answer that would have ended by closing was cut
   };
 
   Task<Next> serve_one();

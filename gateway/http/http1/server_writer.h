@@ -31,6 +31,8 @@ class ServerConnection::Writer final : public ResponseWriter {
   bool content_sent() const noexcept override { return content_bytes_ != 0; }
 
   bool finished() const noexcept { return state_ == State::kFinished; }
+  // An answer that ends by closing looks whole unless it is reset; the others are visibly short.
+  bool ends_by_closing() const noexcept { return mode_ == Mode::kUntilClose; }
   // Valid once finished.
   bool keeps_alive() const noexcept { return request_.keep_alive; }
 
