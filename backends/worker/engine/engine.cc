@@ -87,7 +87,7 @@ void Engine::run() {
     news_.wait(lock,
                [this] { return stopping_ || !inbox_.empty() || !aborts_.empty() || scheduler_.has_work(); });
     const bool go_on = take_news(lock);
-    publish(deliveries_);
+    publish();
     if (!go_on) return;
     if (scheduler_.has_work()) {
       try {
@@ -118,6 +118,7 @@ bool Engine::take_news(std::unique_lock<std::mutex>& lock) {
 void Engine::step() {
   const TimePoint begin = clock_.now();
   const Batch& batch = scheduler_.plan(begin);
+  publish_stats();  // admission has moved requests from waiting to running
   const std::span picked(picked_.data(), batch.outputs.size());
   model_->run(batch, scheduler_.banned(), picked);
   scheduler_.complete(picked, clock_.now(), deliveries_);
@@ -125,7 +126,7 @@ void Engine::step() {
     const std::lock_guard lock(mutex_);
     ++stats_.steps;
   }
-  publish(deliveries_);
+  publish();
   if (options_.step_interval.count() > 0) clock_.sleep_until(begin + options_.step_interval);
 }
 
@@ -135,31 +136,33 @@ void Engine::fail() {
   closed_ = true;
   take_news(lock);
   scheduler_.abort_all(FinishReason::kError, deliveries_);
-  publish(deliveries_);
+  publish();
+}
+
+void Engine::publish_stats() {
+  const std::lock_guard lock(mutex_);
+  stats_.running = scheduler_.running();
+  stats_.waiting = scheduler_.waiting() + static_cast<std::int32_t>(inbox_.size());
+  stats_.kv_used_tokens = std::int64_t{scheduler_.kv_blocks_used()} * options_.block_size;
+  stats_.prompt_tokens = scheduler_.prompt_tokens();
+  stats_.generated_tokens = scheduler_.generated_tokens();
+  for (const Delivery& delivery : deliveries_) {
+    const FinishReason reason = delivery.event.finish;
+    stats_.stopped += reason == FinishReason::kStop;
+    stats_.reached_length += reason == FinishReason::kLength;
+    stats_.aborted += reason == FinishReason::kAborted;
+    stats_.failed += reason == FinishReason::kError;
+  }
 }
 
 // Figures first, then events: whoever hears that a request has finished finds it gone from the gauges.
-void Engine::publish(Deliveries& deliveries) {
-  {
-    const std::lock_guard lock(mutex_);
-    stats_.running = scheduler_.running();
-    stats_.waiting = scheduler_.waiting() + static_cast<std::int32_t>(inbox_.size());
-    stats_.kv_used_tokens = std::int64_t{scheduler_.kv_blocks_used()} * options_.block_size;
-    stats_.prompt_tokens = scheduler_.prompt_tokens();
-    stats_.generated_tokens = scheduler_.generated_tokens();
-    for (const Delivery& delivery : deliveries) {
-      const FinishReason reason = delivery.event.finish;
-      stats_.stopped += reason == FinishReason::kStop;
-      stats_.reached_length += reason == FinishReason::kLength;
-      stats_.aborted += reason == FinishReason::kAborted;
-      stats_.failed += reason == FinishReason::kError;
-    }
-  }
-  for (Delivery& delivery : deliveries) {
+void Engine::publish() {
+  publish_stats();
+  for (Delivery& delivery : deliveries_) {
     delivery.event.tokens = delivery.tokens;
     if (delivery.sink) delivery.sink->on_tokens(delivery.event);
   }
-  deliveries.clear();
+  deliveries_.clear();
 }
 
 }  // namespace sluice::worker

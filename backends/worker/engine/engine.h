@@ -15,7 +15,7 @@
 
 namespace sluice::worker {
 
-// The engine's state as its last step left it. Counters only grow.
+// The engine's state at the beginning of the running step, or after the last one. Counters only grow.
 struct EngineStats {
   std::int32_t running = 0;
   std::int32_t waiting = 0;
@@ -67,13 +67,12 @@ class Engine {
   std::int32_t vocab_size() const noexcept { return vocab_size_; }
 
  private:
-  using Deliveries = std::vector<Delivery>;
-
   void run();
   bool take_news(std::unique_lock<std::mutex>& lock);
   void step();
   void fail();
-  void publish(Deliveries& deliveries);
+  void publish();
+  void publish_stats();
 
   const EngineOptions options_;
   Clock& clock_;
@@ -85,7 +84,7 @@ class Engine {
   // The engine thread's own.
   Scheduler scheduler_;
   std::vector<std::int32_t> picked_;
-  Deliveries deliveries_;
+  std::vector<Delivery> deliveries_;  // of the current turn, until published
 
   mutable std::mutex mutex_;  // guards all below; held briefly, never while computing or delivering
   std::condition_variable news_;
