@@ -241,7 +241,9 @@ TEST_F(EngineTest, StoppingFinishesEveryRequestBeforeItReturns) {
   std::vector<RequestId> ids{submit(3, 100), submit(3, 100), submit(3, 100)};
   steps_.wait_until_begun(1);
   std::thread stopper([this] { engine_->stop(); });
-  steps_.allow(3);
+  // Only once the engine has been told may the step end, or it would go on to one that nobody allows.
+  while (engine_->submit(request(3, 2)) != SubmitStatus::kStopped) std::this_thread::yield();
+  steps_.allow(1);
   stopper.join();
   for (const RequestId id : ids)
     EXPECT_EQ(sink_->wait(id).finish, FinishReason::kAborted);
