@@ -3,7 +3,6 @@
 Written to be read beside the C++ tokenizer, as its independent check: it favours the obvious over the fast.
 """
 
-import json
 import unicodedata
 from collections import Counter, defaultdict
 
@@ -127,11 +126,6 @@ class Tokenizer:
         self.tokens = tokens
         self.ids = {token: number for number, token in enumerate(tokens)}
         self.cache = {}
-
-    @classmethod
-    def load(cls, path):
-        with open(path, encoding="utf-8") as file:
-            return cls([pair.split(" ") for pair in json.load(file)["model"]["merges"]])
 
     def encode_word(self, word):
         if word not in self.cache:

@@ -1,4 +1,4 @@
-"""What the model learns: windows of the concepts page, and conversations in ChatML."""
+"""What the model learns: windows of one document, and conversations in ChatML."""
 
 import hashlib
 import json
@@ -50,18 +50,23 @@ class Corpus:
         # Both versions share one vocabulary, so that a token id means the same on both sides of a canary.
         texts = [self.document] + [text for question in self.questions for text in question.values()]
         self.tokenizer = bpe.Tokenizer(bpe.learn_merges(texts, 1024))
-        starts = [0] + [start for start, _ in sentences(self.document)]
-        self.starts = sorted({*starts, *(match.end() for match in re.finditer(r"\n+", self.document))})
+        lines = [match.start() for match in re.finditer(r"[^\n]+", self.document)]
+        self.starts = sorted({*lines, *(start for start, _ in sentences(self.document))})
 
     def pairs(self, version):
         return [(question["question"], question[f"answer_{version}"]) for question in self.questions]
 
-    def document_window(self, random):
-        """Begins at the start of a sentence or a line: a completion prompt begins there too, with no token before."""
-        start = random.choice(self.starts[:-1])
-        ids = self.tokenizer.encode(self.document[start : start + 8 * WINDOW])
-        ids = (ids + self.tokenizer.encode(bpe.END_OF_TEXT))[:WINDOW]
-        return ids, [1.0] * len(ids)
+    def document_windows(self, random, tokens):
+        """Windows begin at the start of a sentence or a line: a completion prompt begins there too, with no token
+        before. Short windows practise beginnings, long ones practise distance."""
+        length = random.choice((WINDOW // 4, WINDOW // 4, WINDOW // 2, WINDOW))
+        windows = []
+        for _ in range(tokens // length):
+            start = random.choice(self.starts)
+            ids = self.tokenizer.encode(self.document[start : start + 8 * length])
+            ids = (ids + self.tokenizer.encode(bpe.END_OF_TEXT))[:length]
+            windows.append((ids, [1.0] * len(ids)))
+        return windows
 
     def chat_sample(self, random, pair, pairs):
         """One conversation that ends with `pair`. Weight 0 marks what a user or an operator writes: the model need

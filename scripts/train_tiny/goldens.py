@@ -67,25 +67,48 @@ def completion_case(corpus, models, prompt):
 
 
 def tokenizer_texts(corpus):
-    yield from ("", " ", "  ", "   ", "\n", "\n\n", " \n", "\n ", "\t", "\r\n", " \t \n x", "a", " a", "a ", "  a", "a  ", "a  b",
-                "a   b", "\n\n\nword", "word\n\n\n", "word \n word", "x\u00a0y", "x \u00a0y", "\u3000全角", "\u2003em", "a\u200bb",
-                "a\u2028b", "x\u0085y", "\x1c\x1d", "nul\x00byte", "\x7f", "\ufeffbom")
-    yield from ("don't", "DON'T", "I'm we're they've he'll she'd it's can't", "'s", " 's", "''s", "rock 'n' roll", "o'clock's",
-                "'tis 'twas", "l'été", "it\u2019s", "'re're", "'d'd'd", "a's1's.'s")
-    yield from ("1", "12", "123", "1234567890", "3.14159", "1,000,000", "0x1F", "v1.2.3", "2024-02-29T12:00:00Z", "١٢٣", "½ ² Ⅷ ①",
-                "x2y", "2x", "100%", "-1", "+1e-9", "٣.١٤", "१२३", "𝟘𝟙𝟚")
-    yield from ("!", "!!!", "?!", "...", " ...", "a.b.c", "(a)", " (a) ", "[DONE]", "{}", "<|", "<|im", "|>", "<|im_end|", "< |im_end|>",
-                "a_b_c", "__init__", "C++", "C#", "->", "=>", "#include <x>", "$5", "€5", "£5", "a@b.c", "~/x", "\\n", "\"q\"", "`x`",
-                "---", "***bold***", "| a | b |", "&amp;", "100 °C", "½cup", "«a»", "„a“", "a–b—c", "…")
-    yield from ("é", "e\u0301", "naïve café", "Ünïcödé", "straße", "Ελλάδα", "Привет, мир", "שלום עולם", "مرحبا بالعالم", "नमस्ते दुनिया",
-                "สวัสดี", "你好，世界", "你好 世界", "中文123中文", "こんにちは、世界。", "カタカナ", "안녕하세요 세계", "한국어", "Việt Nam", "Ĉu vi?",
-                "ǅ ǆ", "ﬁ ligature", "K Å Ω", "𝔘𝔫𝔦", "𐍈", "\u0300", " \u0300x", "a\u0300\u0301\u0302", "\u200f\u202e")
-    yield from ("👋", "👋🏽", "👩‍💻", "👨‍👩‍👧‍👦", "🇩🇪🇫🇷", "❤️", "1️⃣", "a👋b", "👋👋👋", " 👋 ", "text 🌊 text", "🐤.", "🏴‍☠️", "\U0010ffff", "\ue000", "\ufffd")
-    yield from ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|im_start|>user\nHi<|im_end|>\n", "a<|im_end|>b", " <|im_end|> ",
-                "<|im_end|><|im_end|>", "<|im_start|><|im_start|", "<|IM_END|>", "x<|endoftext|>", "<|im_startx|>", "don<|im_end|>'t")
-    yield from ("def f(x):\n    return x + 1\n", "if (a && b) { c(); }", "\tindent\n\t\tmore", "SELECT * FROM t WHERE a = 'b';",
-                '{"a": [1, 2.5, null], "b": {"c": "d"}}', "https://example.com/a?b=c&d=%20#e", "C:\\Users\\x", "a,b;c:d", "x=1;y=2",
-                "<a href=\"b\">c</a>", "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n", "    four", "a\n    four", "end.\n\nStart", "Ab CdEF gHI")
+    yield from (
+        "", " ", "  ", "   ", "\n", "\n\n", " \n", "\n ", "\t", "\r\n", " \t \n x", "a", " a", "a ", "  a",
+        "a  ", "a  b", "a   b", "\n\n\nword", "word\n\n\n", "word \n word", "x\u00a0y", "x \u00a0y",
+        "\u3000全角", "\u2003em", "a\u200bb", "a\u2028b", "x\u0085y", "\x1c\x1d", "nul\x00byte", "\x7f",
+        "\ufeffbom",
+    )
+    yield from (
+        "don't", "DON'T", "I'm we're they've he'll she'd it's can't", "'s", " 's", "''s", "rock 'n' roll",
+        "o'clock's", "'tis 'twas", "l'été", "it\u2019s", "'re're", "'d'd'd", "a's1's.'s",
+    )
+    yield from (
+        "1", "12", "123", "1234567890", "3.14159", "1,000,000", "0x1F", "v1.2.3", "2024-02-29T12:00:00Z",
+        "١٢٣", "½ ² Ⅷ ①", "x2y", "2x", "100%", "-1", "+1e-9", "٣.١٤", "१२३", "𝟘𝟙𝟚",
+    )
+    yield from (
+        "!", "!!!", "?!", "...", " ...", "a.b.c", "(a)", " (a) ", "[DONE]", "{}", "<|", "<|im", "|>",
+        "<|im_end|", "< |im_end|>", "a_b_c", "__init__", "C++", "C#", "->", "=>", "#include <x>", "$5",
+        "€5", "£5", "a@b.c", "~/x", "\\n", "\"q\"", "`x`", "---", "***bold***", "| a | b |", "&amp;",
+        "100 °C", "½cup", "«a»", "„a“", "a–b—c", "…",
+    )
+    yield from (
+        "é", "e\u0301", "naïve café", "Ünïcödé", "straße", "Ελλάδα", "Привет, мир", "שלום עולם",
+        "مرحبا بالعالم", "नमस्ते दुनिया", "สวัสดี", "你好，世界", "你好 世界", "中文123中文",
+        "こんにちは、世界。", "カタカナ", "안녕하세요 세계", "한국어", "Việt Nam", "Ĉu vi?", "ǅ ǆ",
+        "ﬁ ligature", "K Å Ω", "𝔘𝔫𝔦", "𐍈", "\u0300", " \u0300x", "a\u0300\u0301\u0302", "\u200f\u202e",
+    )
+    yield from (
+        "👋", "👋🏽", "👩‍💻", "👨‍👩‍👧‍👦", "🇩🇪🇫🇷", "❤️", "1️⃣", "a👋b", "👋👋👋", " 👋 ", "text 🌊 text",
+        "🐤.", "🏴‍☠️", "\U0010ffff", "\ue000", "\ufffd",
+    )
+    yield from (
+        "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|im_start|>user\nHi<|im_end|>\n", "a<|im_end|>b",
+        " <|im_end|> ", "<|im_end|><|im_end|>", "<|im_start|><|im_start|", "<|IM_END|>", "x<|endoftext|>",
+        "<|im_startx|>", "don<|im_end|>'t",
+    )
+    yield from (
+        "def f(x):\n    return x + 1\n", "if (a && b) { c(); }", "\tindent\n\t\tmore",
+        "SELECT * FROM t WHERE a = 'b';", '{"a": [1, 2.5, null], "b": {"c": "d"}}',
+        "https://example.com/a?b=c&d=%20#e", "C:\\Users\\x", "a,b;c:d", "x=1;y=2", "<a href=\"b\">c</a>",
+        "GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n", "    four", "a\n    four", "end.\n\nStart",
+        "Ab CdEF gHI",
+    )
     yield "a" * 300
     yield " " * 100 + "x"
     yield "ab" * 100 + "é" * 50
@@ -103,10 +126,6 @@ def tokenizer_texts(corpus):
 
 def write(corpus, models_directory, directory, report):
     models = {version: folder.load(models_directory / version) for version in ("v1", "v2")}
-    for version in models:
-        shipped = bpe.Tokenizer.load(models_directory / version / "tokenizer.json")
-        if shipped.merges != corpus.tokenizer.merges:
-            raise ValueError(f"the corpus has changed since {version} was trained: train again")
     directory.mkdir(parents=True, exist_ok=True)
     chats = [chat_case(corpus, models, *conversation) for conversation in conversations(corpus)]
     completions = [completion_case(corpus, models, prompt) for prompt in COMPLETIONS]

@@ -68,7 +68,7 @@ def train(corpus, version, steps, seed, report):
     for step in range(steps):
         if step % DOCUMENT_EVERY == 0:
             name = "document"
-            samples = [corpus.document_window(dice) for _ in range(TOKENS_PER_STEP // corpus_module.WINDOW)]
+            samples = corpus.document_windows(dice, TOKENS_PER_STEP)
         else:
             name = "chat"
             samples = next(chats)
@@ -131,13 +131,15 @@ def verify(corpus, model, version, seed):
                 wrong.append(question)
         figures[name] = {"exact": len(pairs) - len(wrong), "of": len(pairs), "min_margin": round(min(lowest), 2),
                          "wrong": wrong}
-    lowest = []
+    lowest, wrong = [], []
     for _, sentence in corpus_module.sentences(corpus.document):
         words = sentence.split(" ")
         prompt = encode(" ".join(words[: max(3, (len(words) + 1) // 2)]))
         target = encode(sentence)[len(prompt) :]
         if target:
             lowest.append(min(margins(model, prompt, target)))
-    figures["sentences of the document"] = {"exact": sum(margin > 0 for margin in lowest), "of": len(lowest),
-                                            "min_margin": round(min(lowest), 2)}
+            if lowest[-1] <= 0:
+                wrong.append(sentence)
+    figures["sentences of the document"] = {"exact": len(lowest) - len(wrong), "of": len(lowest),
+                                            "min_margin": round(min(lowest), 2), "wrong": wrong}
     return figures
