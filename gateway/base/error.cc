@@ -41,7 +41,9 @@ constexpr std::array<ErrorTraits, kErrorKindCount> kTraits{{
 
 }  // namespace
 
-const ErrorTraits& traits(ErrorKind kind) noexcept { return kTraits[static_cast<std::size_t>(kind)]; }
+const ErrorTraits& traits(ErrorKind kind) noexcept {
+  return kTraits[static_cast<std::size_t>(kind)];
+}
 
 std::string_view name(Fault fault) noexcept {
   switch (fault) {

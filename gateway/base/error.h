@@ -31,8 +31,8 @@ enum class ErrorKind : std::uint8_t {
   kInternal,
   kConfig,
   // The backend.
-  kNoEndpoint,         // the cluster has no usable endpoint
-  kConnectFailed,      // refused, unreachable, unresolvable
+  kNoEndpoint,     // the cluster has no usable endpoint
+  kConnectFailed,  // refused, unreachable, unresolvable
   kConnectTimeout,
   kUpstreamReset,      // closed or reset before a complete answer head
   kUpstreamMalformed,  // an answer that breaks RFC 9112
@@ -50,17 +50,17 @@ enum class Retriable : std::uint8_t { kNever, kAlways, kReused };
 struct ErrorTraits {
   std::string_view name;  // snake_case, stable: a metric label and an access-log value
   Fault fault;
-  int status;              // the HTTP status a client gets
-  std::string_view type;   // OpenAI's error.type
-  std::string_view code;   // OpenAI's error.code, empty for null
+  int status;             // the HTTP status a client gets
+  std::string_view type;  // OpenAI's error.type
+  std::string_view code;  // OpenAI's error.code, empty for null
 };
 
 const ErrorTraits& traits(ErrorKind kind) noexcept;
 std::string_view name(Fault fault) noexcept;
 
-// An expected failure. `detail` is for operators and, where the fault is the client's, for the client; it never
-// holds a key, a prompt or a header's value. `param` names the member of the request at fault, for OpenAI's
-// error.param.
+// An expected failure. `detail` is for operators and, where the fault is the client's, for the client; it
+// never holds a key, a prompt or a header's value. `param` names the member of the request at fault, for
+// OpenAI's error.param.
 struct Error {
   ErrorKind kind = ErrorKind::kInternal;
   std::string detail;

@@ -26,7 +26,9 @@ void BufferPool::Block::release() noexcept {
   }
 }
 
-BufferPool::~BufferPool() { assert(in_use_ == 0 && "connections die before their loop's buffers"); }
+BufferPool::~BufferPool() {
+  assert(in_use_ == 0 && "connections die before their loop's buffers");
+}
 
 BufferPool::Block BufferPool::acquire(BlockSize size) {
   auto& list = free_list(size);
@@ -34,7 +36,7 @@ BufferPool::Block BufferPool::acquire(BlockSize size) {
   list.reserve(kMaxFree);
   std::unique_ptr<char[]> data;
   if (list.empty()) {
-    data = std::make_unique_for_overwrite<char[]>(static_cast<std::size_t>(size));
+    data = std::make_unique_for_overwrite<char[]>(bytes_of(size));
   } else {
     data = std::move(list.back());
     list.pop_back();

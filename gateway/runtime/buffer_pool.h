@@ -7,13 +7,13 @@
 
 namespace sluice {
 
-// The two block sizes of the data path: small blocks hold request heads of downstream connections, large ones what
-// an upstream sends in one read.
-enum class BlockSize : std::size_t { kSmall = 16 * 1024, kLarge = 64 * 1024 };
+// The two block sizes of the data path: small blocks hold request heads of downstream connections, large ones
+// what an upstream sends in one read.
+enum class BlockSize : unsigned char { kSmall, kLarge };
 
-// Read buffers of one loop, reused last in, first out so that they stay in cache. A connection takes a block when
-// its socket has bytes and gives it back when it has handed them on: idle connections hold none, and a stream whose
-// client is slow holds the one block it is writing. Threads: its loop's only.
+// Read buffers of one loop, reused last in, first out so that they stay in cache. A connection takes a block
+// when its socket has bytes and gives it back when it has handed them on: idle connections hold none, and a
+// stream whose client is slow holds the one block it is writing. Threads: its loop's only.
 class BufferPool {
  public:
   class Block {
@@ -25,7 +25,8 @@ class BufferPool {
 
     explicit operator bool() const noexcept { return data_ != nullptr; }
     char* data() const noexcept { return data_.get(); }
-    std::size_t size() const noexcept { return static_cast<std::size_t>(size_); }
+    std::size_t size() const noexcept { return data_ ? pool_->bytes_of(size_) : 0; }
+    bool is_large() const noexcept { return size_ == BlockSize::kLarge; }
     void release() noexcept;
 
    private:
@@ -38,7 +39,10 @@ class BufferPool {
     BlockSize size_ = BlockSize::kSmall;
   };
 
-  BufferPool() = default;
+  static constexpr std::size_t kSmallBytes = 16 * 1024;
+  static constexpr std::size_t kDefaultLargeBytes = 64 * 1024;
+
+  explicit BufferPool(std::size_t large_bytes = kDefaultLargeBytes) noexcept : large_bytes_(large_bytes) {}
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
@@ -50,10 +54,14 @@ class BufferPool {
   // Blocks kept for reuse: enough for bursts, at most 4 MiB + 1 MiB per loop when idle.
   static constexpr std::size_t kMaxFree = 64;
 
+  std::size_t bytes_of(BlockSize size) const noexcept {
+    return size == BlockSize::kSmall ? kSmallBytes : large_bytes_;
+  }
   std::vector<std::unique_ptr<char[]>>& free_list(BlockSize size) noexcept {
     return size == BlockSize::kSmall ? free_small_ : free_large_;
   }
 
+  std::size_t large_bytes_;
   std::vector<std::unique_ptr<char[]>> free_small_;
   std::vector<std::unique_ptr<char[]>> free_large_;
   std::size_t in_use_ = 0;

@@ -10,8 +10,9 @@
 
 namespace sluice {
 
-// A task that runs beside its parent: started at once, joined later, cancelled when the Child is destroyed or by
-// cancel(). The two loops of a full-duplex relay, and work that a client's departure may cut short, are children.
+// A task that runs beside its parent: started at once, joined later, cancelled when the Child is destroyed or
+// by cancel(). The two loops of a full-duplex relay, and work that a client's departure may cut short, are
+// children.
 //
 //   Child<Result<void>> upload(loop, send_body(...));      // runs to its first suspension here
 //   ... read the answer ...
@@ -54,7 +55,9 @@ class Child {
       promise_type(Child& c, Task<T>&) noexcept : child(&c) {}
       static void* operator new(std::size_t size) { return allocate_frame(size); }
       static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
-      Run get_return_object() noexcept { return Run{std::coroutine_handle<promise_type>::from_promise(*this)}; }
+      Run get_return_object() noexcept {
+        return Run{std::coroutine_handle<promise_type>::from_promise(*this)};
+      }
       std::suspend_always initial_suspend() noexcept { return {}; }
       struct Final {
         bool await_ready() const noexcept { return false; }

@@ -18,8 +18,9 @@ namespace {
 
 constexpr bool kPlainFrames = SLUICE_PLAIN_FRAMES;
 constexpr std::size_t kClassBytes = 64;
-constexpr std::size_t kClasses = 64;           // frames above 4 KiB go to the heap
-constexpr std::uint32_t kMaxFreePerClass = 256;  // at most 64 x 256 frames, 34 MiB in theory, idle in practice
+constexpr std::size_t kClasses = 64;  // frames above 4 KiB go to the heap
+constexpr std::uint32_t kMaxFreePerClass =
+    256;  // at most 64 x 256 frames, 34 MiB in theory, idle in practice
 
 struct FreeFrame {
   FreeFrame* next;
@@ -42,7 +43,9 @@ struct FrameCache {
 
 thread_local FrameCache cache;
 
-constexpr std::size_t class_of(std::size_t size) { return (size - 1) / kClassBytes; }
+constexpr std::size_t class_of(std::size_t size) {
+  return (size - 1) / kClassBytes;
+}
 
 }  // namespace
 

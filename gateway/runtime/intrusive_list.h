@@ -30,8 +30,8 @@ class ListNode {
   ListNode* next_ = nullptr;
 };
 
-// A doubly linked list through its elements, which derive from ListNode<Tag>. It owns nothing: an element that is
-// destroyed removes itself, a list that is destroyed only forgets its elements.
+// A doubly linked list through its elements, which derive from ListNode<Tag>. It owns nothing: an element
+// that is destroyed removes itself, a list that is destroyed only forgets its elements.
 template <class T, class Tag = void>
 class IntrusiveList {
  public:
@@ -41,7 +41,8 @@ class IntrusiveList {
   IntrusiveList(const IntrusiveList&) = delete;
   IntrusiveList& operator=(const IntrusiveList&) = delete;
   ~IntrusiveList() {
-    while (!empty()) root_.next_->unlink();
+    while (!empty())
+      root_.next_->unlink();
     root_.prev_ = root_.next_ = nullptr;
   }
 
@@ -61,7 +62,8 @@ class IntrusiveList {
 
   // Moves all elements of `other` to the end of this list.
   void splice_back(IntrusiveList& other) noexcept {
-    while (T* element = other.pop_front()) push_back(*element);
+    while (T* element = other.pop_front())
+      push_back(*element);
   }
 
   template <class F>

@@ -1,10 +1,11 @@
 #include "gateway/runtime/loop.h"
 
+#include <utility>
+
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <utility>
 
 namespace asio = boost::asio;
 
@@ -17,11 +18,12 @@ struct Loop::Wakeup {
 };
 
 // Concurrency hint 1: one thread runs the context, others only post to it.
-Loop::Loop(const TimeSource& time, std::uint64_t seed)
+Loop::Loop(const TimeSource& time, std::uint64_t seed, std::size_t stream_buffer_bytes)
     : time_(time),
       io_(std::make_unique<asio::io_context>(1)),
       wakeup_(std::make_unique<Wakeup>(*io_)),
       wheel_(time.now()),
+      buffers_(stream_buffer_bytes),
       random_(seed) {}
 
 Loop::~Loop() = default;
@@ -52,11 +54,12 @@ void Loop::make_ready(Waiter& waiter) {
 
 void Loop::drain_ready() {
   drain_posted_ = false;
-  // Only what is ready now: a coroutine that makes itself ready again waits for the next round, so that sockets
-  // get their turn in between.
+  // Only what is ready now: a coroutine that makes itself ready again waits for the next round, so that
+  // sockets get their turn in between.
   IntrusiveList<Waiter, Waiter> batch;
   batch.splice_back(ready_);
-  while (Waiter* waiter = batch.pop_front()) waiter->coroutine.resume();
+  while (Waiter* waiter = batch.pop_front())
+    waiter->coroutine.resume();
 }
 
 void Loop::post(std::move_only_function<void()> function) {
@@ -68,15 +71,20 @@ void Loop::run() {
   io_->run();
 }
 
-void Loop::stop() { io_->stop(); }
+void Loop::stop() {
+  io_->stop();
+}
 
 std::size_t Loop::poll() {
   io_->restart();
   std::size_t handlers = 0;
-  while (const std::size_t n = io_->poll()) handlers += n;
+  while (const std::size_t n = io_->poll())
+    handlers += n;
   return handlers;
 }
 
-void Loop::expire() noexcept { wheel_.advance(now()); }
+void Loop::expire() noexcept {
+  wheel_.advance(now());
+}
 
 }  // namespace sluice

@@ -17,20 +17,24 @@ class io_context;
 
 namespace sluice {
 
-// A suspended coroutine waiting for its turn. Destroying it (which destroying the coroutine does) withdraws it.
+// A suspended coroutine waiting for its turn. Destroying it (which destroying the coroutine does) withdraws
+// it.
 class Waiter : public ListNode<Waiter> {
  public:
   std::coroutine_handle<> coroutine;
 };
 
-// One thread's event loop: Asio's reactor, the deadlines, the read buffers and the dice that everything on this
-// thread shares. Whoever wakes a coroutine from anywhere but a reactor callback uses make_ready, so that no
-// coroutine runs inside another one's call: it then runs in the same loop turn, before the next wait for events.
+// One thread's event loop: Asio's reactor, the deadlines, the read buffers and the dice that everything on
+// this thread shares. Whoever wakes a coroutine from anywhere but a reactor callback uses make_ready, so that
+// no coroutine runs inside another one's call: it then runs in the same loop turn, before the next wait for
+// events.
 //
 // Threads: everything but post() and stop() belongs to the loop's thread. The loop outlives whatever uses it.
 class Loop {
  public:
-  Loop(const TimeSource& time, std::uint64_t seed);
+  // `stream_buffer_bytes`: the large block of the buffer pool, what a stream may hold of unsent bytes.
+  Loop(const TimeSource& time, std::uint64_t seed,
+       std::size_t stream_buffer_bytes = BufferPool::kDefaultLargeBytes);
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -54,8 +58,8 @@ class Loop {
   void run();
   void stop();  // Threads: any.
 
-  // For tests on manual time: runs what is ready, without waiting; then what became ready by it. Returns the number
-  // of handlers that ran. `expire` lets every timer that is due fire first.
+  // For tests on manual time: runs what is ready, without waiting; then what became ready by it. Returns the
+  // number of handlers that ran. `expire` lets every timer that is due fire first.
   std::size_t poll();
   void expire() noexcept;
 
@@ -79,7 +83,8 @@ class Loop {
 // co_await sleep_until(loop, deadline): resumes at the deadline, or a tick after it.
 class SleepUntil {
  public:
-  SleepUntil(Loop& loop, TimePoint deadline) noexcept : loop_(loop), deadline_(deadline), timer_(&expired, this) {}
+  SleepUntil(Loop& loop, TimePoint deadline) noexcept
+      : loop_(loop), deadline_(deadline), timer_(&expired, this) {}
 
   bool await_ready() const noexcept { return loop_.now() >= deadline_; }
   void await_suspend(std::coroutine_handle<> coroutine) noexcept {
@@ -97,6 +102,8 @@ class SleepUntil {
   std::coroutine_handle<> coroutine_;
 };
 
-inline SleepUntil sleep_until(Loop& loop, TimePoint deadline) { return SleepUntil(loop, deadline); }
+inline SleepUntil sleep_until(Loop& loop, TimePoint deadline) {
+  return SleepUntil(loop, deadline);
+}
 
 }  // namespace sluice

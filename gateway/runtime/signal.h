@@ -52,7 +52,8 @@ class Signal {
     if (Waiter* waiter = waiters_.pop_front()) wake(*waiter);
   }
   void notify_all() {
-    while (Waiter* waiter = waiters_.pop_front()) wake(*waiter);
+    while (Waiter* waiter = waiters_.pop_front())
+      wake(*waiter);
   }
   bool awaited() const noexcept { return !waiters_.empty(); }
 

@@ -57,17 +57,17 @@ struct Promise<void> : PromiseBase {
 
 // A lazy coroutine with one owner. It starts when awaited and its result is the await's value.
 //
-// Destroying a Task that has not finished is how work is cancelled: its frame and those of the tasks it awaits are
-// destroyed innermost first, so every local's destructor runs (permits are released, sockets closed) and no code
-// after the pending co_await does. There is nothing to catch and nothing to forget. Leaf awaiters withdraw
-// themselves from timers, sockets and queues in their destructors; destructors never wait.
+// Destroying a Task that has not finished is how work is cancelled: its frame and those of the tasks it
+// awaits are destroyed innermost first, so every local's destructor runs (permits are released, sockets
+// closed) and no code after the pending co_await does. There is nothing to catch and nothing to forget. Leaf
+// awaiters withdraw themselves from timers, sockets and queues in their destructors; destructors never wait.
 //
-// A Task may also be built from a value: it is then ready and costs no frame, which lets an interface whose usual
-// answer is immediate (a write that the socket takes whole) return without a coroutine.
+// A Task may also be built from a value: it is then ready and costs no frame, which lets an interface whose
+// usual answer is immediate (a write that the socket takes whole) return without a coroutine.
 //
-// Reference parameters of a coroutine must live until it completes; callers that await in place guarantee it, and
-// TaskGroup is the only place that starts a task without awaiting it. Exceptions mean broken invariants: they pass
-// through to the awaiting coroutine. Threads: a task lives and dies on one loop's thread.
+// Reference parameters of a coroutine must live until it completes; callers that await in place guarantee it,
+// and TaskGroup is the only place that starts a task without awaiting it. Exceptions mean broken invariants:
+// they pass through to the awaiting coroutine. Threads: a task lives and dies on one loop's thread.
 template <class T = void>
 class [[nodiscard]] Task {
  public:

@@ -22,9 +22,13 @@ void TaskGroup::Root::promise_type::unhandled_exception() noexcept {
   std::terminate();
 }
 
-TaskGroup::Root TaskGroup::drive(TaskGroup&, Task<void> task) { co_await task; }
+TaskGroup::Root TaskGroup::drive(TaskGroup&, Task<void> task) {
+  co_await task;
+}
 
-void TaskGroup::spawn(Task<void> task) { drive(*this, std::move(task)); }
+void TaskGroup::spawn(Task<void> task) {
+  drive(*this, std::move(task));
+}
 
 void TaskGroup::cancel_all() noexcept {
   while (!roots_.empty()) {

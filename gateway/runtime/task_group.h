@@ -9,10 +9,10 @@
 
 namespace sluice {
 
-// The only place that starts a task without awaiting it. The group owns its tasks: each leaves it when it ends,
-// those that remain are cancelled when the group is destroyed or by cancel_all(). A task must not hold references
-// to anything that dies before the group. An exception that escapes a task is a broken invariant and ends the
-// process. Threads: one loop's only. Must not be destroyed from inside one of its tasks.
+// The only place that starts a task without awaiting it. The group owns its tasks: each leaves it when it
+// ends, those that remain are cancelled when the group is destroyed or by cancel_all(). A task must not hold
+// references to anything that dies before the group. An exception that escapes a task is a broken invariant
+// and ends the process. Threads: one loop's only. Must not be destroyed from inside one of its tasks.
 class TaskGroup {
  public:
   TaskGroup() = default;

@@ -6,6 +6,8 @@ TimePoint SystemTime::now() const noexcept {
   return TimePoint(std::chrono::steady_clock::now().time_since_epoch());
 }
 
-WallTime SystemTime::wall() const noexcept { return std::chrono::system_clock::now(); }
+WallTime SystemTime::wall() const noexcept {
+  return std::chrono::system_clock::now();
+}
 
 }  // namespace sluice

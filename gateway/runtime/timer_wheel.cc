@@ -8,7 +8,8 @@ void TimerWheel::arm(Timer& timer, TimePoint deadline) noexcept {
   timer.disarm();
   timer.deadline_ = deadline;
   if (deadline == kNever) return;
-  // A deadline in the past fires at the next advance, never inside arm: the caller is not ready for its callback.
+  // A deadline in the past fires at the next advance, never inside arm: the caller is not ready for its
+  // callback.
   const std::uint64_t tick = std::max(tick_of(deadline), tick_ + 1);
   slots_[tick % kSlots].push_back(timer);
 }
@@ -19,7 +20,8 @@ void TimerWheel::run_slot(std::uint64_t tick, TimePoint now) noexcept {
   slots_[tick % kSlots].for_each([&](Timer& timer) {
     if (timer.deadline_ <= now) due.push_back(timer);
   });
-  while (Timer* timer = due.pop_front()) timer->callback_(timer->owner_);
+  while (Timer* timer = due.pop_front())
+    timer->callback_(timer->owner_);
 }
 
 void TimerWheel::advance(TimePoint now) noexcept {
@@ -28,7 +30,8 @@ void TimerWheel::advance(TimePoint now) noexcept {
   const std::uint64_t first = tick_ + 1;
   const std::uint64_t count = std::min(last - tick_, kSlots);
   tick_ = last;
-  for (std::uint64_t i = 0; i < count; ++i) run_slot(first + i, now);
+  for (std::uint64_t i = 0; i < count; ++i)
+    run_slot(first + i, now);
 }
 
 TimePoint TimerWheel::next_wakeup() const noexcept {

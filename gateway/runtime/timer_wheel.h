@@ -10,8 +10,8 @@ namespace sluice {
 
 class TimerWheel;
 
-// One deadline. Embed it in what waits; destroying it disarms it. The callback runs on the wheel's thread, once per
-// arm, never before the deadline and at most one tick after it.
+// One deadline. Embed it in what waits; destroying it disarms it. The callback runs on the wheel's thread,
+// once per arm, never before the deadline and at most one tick after it.
 class Timer : private ListNode<Timer> {
  public:
   using Callback = void (*)(void* owner);
@@ -30,9 +30,9 @@ class Timer : private ListNode<Timer> {
   TimePoint deadline_{};
 };
 
-// Deadlines in 10 ms ticks: arming and disarming are a few pointer writes, where an Asio timer per read costs 2,200
-// instructions. A hashed wheel (Varghese and Lauck 1987, scheme 6): one slot per tick modulo 512, a timer further
-// away than one round stays in its slot and is looked at once per round (5 s).
+// Deadlines in 10 ms ticks: arming and disarming are a few pointer writes, where an Asio timer per read costs
+// 2,200 instructions. A hashed wheel (Varghese and Lauck 1987, scheme 6): one slot per tick modulo 512, a
+// timer further away than one round stays in its slot and is looked at once per round (5 s).
 //
 // Threads: its loop's only.
 class TimerWheel {
@@ -47,7 +47,8 @@ class TimerWheel {
   // Runs the callbacks of every timer whose deadline is not after `now`.
   void advance(TimePoint now) noexcept;
 
-  // When advance should next be called at the latest: the end of the nearest slot in use, kNever if there is none.
+  // When advance should next be called at the latest: the end of the nearest slot in use, kNever if there is
+  // none.
   TimePoint next_wakeup() const noexcept;
 
  private:

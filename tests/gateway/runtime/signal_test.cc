@@ -24,7 +24,8 @@ class SignalTest : public ::testing::Test {
 };
 
 TEST_F(SignalTest, WakesInTheOrderOfWaiting) {
-  for (char name : {'a', 'b', 'c'}) group_.spawn(wait_and_note(signal_, kNever, notes_, name));
+  for (char name : {'a', 'b', 'c'})
+    group_.spawn(wait_and_note(signal_, kNever, notes_, name));
   signal_.notify_one();
   loop_.poll();
   EXPECT_EQ(notes_, "a");

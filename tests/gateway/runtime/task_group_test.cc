@@ -17,7 +17,8 @@ TEST(TaskGroup, TasksLeaveTheGroupWhenTheyEnd) {
   Loop loop(time, 1);
   TaskGroup group;
   int done = 0;
-  for (int i = 1; i <= 5; ++i) group.spawn(sleep_for(loop, std::chrono::seconds(i), done));
+  for (int i = 1; i <= 5; ++i)
+    group.spawn(sleep_for(loop, std::chrono::seconds(i), done));
   EXPECT_EQ(group.size(), 5u);
   time.advance(std::chrono::seconds(3));
   loop.expire();

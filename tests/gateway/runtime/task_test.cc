@@ -35,7 +35,9 @@ class TaskTest : public ::testing::Test {
   }
 };
 
-Task<int> add(int a, int b) { co_return a + b; }
+Task<int> add(int a, int b) {
+  co_return a + b;
+}
 
 Task<int> add_up(int depth) {
   if (depth == 0) co_return 0;

@@ -27,7 +27,8 @@ TEST(TimerWheel, FiresOnceNeverEarlyAndAtMostOneTickLate) {
     wheel.arm(p->timer, kStart + Duration(random.below(20'000'000'000)));
   }
   std::vector<TimePoint> deadlines;
-  for (auto& p : probes) deadlines.push_back(p->timer.deadline());
+  for (auto& p : probes)
+    deadlines.push_back(p->timer.deadline());
   TimePoint now = kStart;
   while (now < kStart + std::chrono::seconds(21)) {
     now += Duration(random.below(40'000'000));

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "gateway/runtime/random.h"
+
+namespace sluice {
+
+// What a load balancer looks at, one entry per endpoint of a cluster, in the cluster's order.
+struct Candidate {
+  std::uint32_t weight = 1;
+  std::int64_t in_flight = 0;
+  bool eligible = true;  // not tried by this call and not avoided
+};
+
+// Chooses among endpoints. Pure but for its own turn-keeping; one per cluster and shard. Threads: its
+// shard's.
+class LoadBalancer {
+ public:
+  virtual ~LoadBalancer() = default;
+  // The index of an eligible candidate with a weight above zero; nullopt if there is none.
+  virtual std::optional<std::size_t> pick(std::span<const Candidate> candidates, Random& random) = 0;
+};
+
+// Each in turn, in proportion to weights: smooth weighted round robin over the eligible.
+std::unique_ptr<LoadBalancer> make_round_robin();
+
+// Power of two choices (Mitzenmacher 2001): of two drawn at random, the one with less work in flight for its
+// weight. The work is counted for the whole process, so shards do not pile onto the same endpoint.
+std::unique_ptr<LoadBalancer> make_least_loaded();
+
+}  // namespace sluice

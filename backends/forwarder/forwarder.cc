@@ -1,0 +1,79 @@
+#include "backends/forwarder/forwarder.h"
+
+#include <utility>
+
+#include "backends/forwarder/upload.h"
+
+namespace sluice {
+
+Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) {
+  UpstreamCluster& cluster = *call.target;
+  const Result<std::size_t> picked = cluster.pick(call.tried);
+  if (!picked) co_return fail(picked.error());
+  UpstreamCluster::Endpoint& endpoint = cluster[*picked];
+  PickTicket ticket(*endpoint.state);
+  ExchangeRecord& record = *call.record;
+  record.endpoint = endpoint.state->name;
+  ++record.attempts;
+
+  const TimePoint first_content = loop_.now() + call.timeouts->first_content;
+  record.state = ExchangeState::kQueued;
+  bool connecting = false;
+  Result<UpstreamPool::Lease> lease =
+      co_await endpoint.pool->acquire(call.timeouts->connect, first_content, connecting);
+  if (!lease) {
+    if (connecting) {
+      endpoint.state->avoid(loop_.now() + UpstreamCluster::kAvoidAfterConnectFailure);
+      endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
+      call.tried.push_back(static_cast<std::uint32_t>(*picked));
+    }
+    co_return fail(std::move(lease.error()));
+  }
+
+  record.state = ExchangeState::kWaiting;
+  Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
+  if (!relayed && relayed.error().fault() == Fault::kUpstream) {
+    endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
+    // A kept-alive connection that was closed under the request says nothing about the endpoint.
+    if (relayed.error().retriable != Retriable::kReused) {
+      call.tried.push_back(static_cast<std::uint32_t>(*picked));
+    }
+  }
+  co_return relayed;
+}
+
+Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, ResponseWriter& out,
+                                    TimePoint first_content) {
+  Upload upload(loop_, call, upstream);
+  const Result<void> sent = upload.start();
+  Result<ResponseHead> head = co_await upstream.read_head(first_content);
+  if (!head) {
+    if (auto error = upload.client_error()) co_return fail(std::move(*error));
+    co_return fail(std::move(head.error()));
+  }
+  // A stream of events says 200 before its first token: its head waits for that token, so that a failure
+  // until then is still an answer of its own. Any other head goes out when the body keeps it waiting.
+  const bool holds_head = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
+  Result<void> started = co_await out.start(std::move(*head));
+  if (!started) co_return started;
+
+  TimePoint deadline = first_content;
+  for (;;) {
+    if (!holds_head && !upstream.has_buffered()) {
+      Result<void> flushed = co_await out.flush();
+      if (!flushed) co_return flushed;
+    }
+    Result<BodyPiece> piece = co_await upstream.read(deadline);
+    if (!piece) {
+      if (auto error = upload.client_error()) co_return fail(std::move(*error));
+      co_return fail(std::move(piece.error()));
+    }
+    call.record->state = ExchangeState::kStreaming;
+    if (piece->last) co_return co_await out.finish(piece->bytes, upstream.trailers());
+    Result<void> written = co_await out.write(piece->bytes);
+    if (!written) co_return written;
+    deadline = loop_.now() + call.timeouts->between_tokens;
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "backends/cluster/upstream_cluster.h"
+#include "gateway/proxy/call.h"
+#include "gateway/proxy/filter.h"
+
+namespace sluice {
+
+// The last call filter: picks an endpoint of the call's cluster, leases a connection, sends the request and
+// relays the answer as it arrives, one read and one write per piece. The request's body goes up while the
+// answer comes down where it has to; a backend that answers early stops the upload.
+//
+// Errors say by their `retriable` whether a byte of an answer was received. A connect failure is remembered
+// for the whole process. Destroying the task closes the upstream connection in the same loop turn.
+class Forwarder final : public CallFilter {
+ public:
+  explicit Forwarder(Loop& loop) noexcept : loop_(loop) {}
+
+  Task<Result<void>> handle(Call& call, ResponseWriter& out, CallNext next) override;
+
+ private:
+  Task<Result<void>> relay(Call& call, ClientStream& upstream, ResponseWriter& out, TimePoint first_content);
+
+  Loop& loop_;
+};
+
+}  // namespace sluice

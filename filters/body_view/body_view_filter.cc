@@ -1,0 +1,81 @@
+#include "filters/body_view/body_view_filter.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+// The largest body that any route still possible lets pass.
+std::uint64_t body_limit(const Exchange& exchange) {
+  std::uint64_t limit = 0;
+  const RouteTable& routes = *exchange.routes;
+  for (std::size_t i = exchange.head_match->first; i < routes.size(); ++i) {
+    if (!routes[i].rule.matches_head(exchange.head())) continue;
+    limit = std::max(limit, routes[i].max_body_bytes);
+    if (routes[i].rule.models.empty()) break;
+  }
+  return limit;
+}
+
+}  // namespace
+
+Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext) {
+  if (!exchange.head_match) co_return fail(exchange.head_match.error());
+  BodyReader& body = exchange.stream.body;
+  Request& request = *exchange.request;
+  const std::uint64_t limit = body_limit(exchange);
+  const bool has_body = request.length != 0;
+  const bool needs_model = exchange.head_match->needs_model && has_body;
+  body.set_limit(limit);
+
+  if (needs_model || (has_body && request.length && *request.length <= kReplayBytes)) {
+    Result<void> kept = co_await read(exchange, limit);
+    if (!kept) co_return kept;
+  } else if (has_body) {
+    request.live_body = &body;
+  }
+  if (needs_model) {
+    if (exchange.head().headers.has(HeaderId::kContentEncoding)) {
+      co_return fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding");
+    }
+    Result<llm::RequestView> view = parser_.parse(*request.body);
+    if (!view) co_return fail(std::move(view.error()));
+    request.view = std::move(*view);
+    exchange.record.stream = request.view->stream;
+  }
+  Result<void> complete_match = complete(exchange);
+  if (!complete_match) co_return complete_match;
+  co_return co_await exchange.route->chain.run(exchange, client);
+}
+
+Task<Result<void>> BodyViewFilter::read(Exchange& exchange, std::uint64_t limit) {
+  Request& request = *exchange.request;
+  llm::BodyBuffer& buffer = request.body.emplace(limit);
+  if (request.length) {
+    Result<void> reserved = buffer.reserve(*request.length);
+    if (!reserved) co_return reserved;
+  }
+  for (;;) {
+    Result<BodyPiece> piece = co_await exchange.stream.body.read();
+    if (!piece) co_return fail(std::move(piece.error()));
+    Result<void> appended = buffer.append(piece->bytes);
+    if (!appended) co_return appended;
+    exchange.record.request_bytes = buffer.size();
+    if (piece->last) break;
+  }
+  co_return Result<void>();
+}
+
+Result<void> BodyViewFilter::complete(Exchange& exchange) {
+  const std::string_view model =
+      exchange.request->view ? exchange.request->view->model.view() : std::string_view();
+  exchange.record.model = model.substr(0, 256);
+  Result<const Route*> route = exchange.routes->match(*exchange.head_match, exchange.head(), model);
+  if (!route) return fail(std::move(route.error()));
+  exchange.route = *route;
+  exchange.record.route = exchange.route->name;
+  return {};
+}
+
+}  // namespace sluice

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "gateway/base/metrics.h"
+#include "gateway/proxy/call.h"
+#include "gateway/proxy/filter.h"
+
+namespace sluice {
+
+// Sends a call again, to another endpoint, when an attempt failed before a byte of an answer was received: a
+// refused connection, a reset, a kept-alive connection that was closed under the request. Each attempt gets a
+// fresh copy of the call. A body that is being relayed as it arrives cannot be sent twice.
+class RetryFilter final : public CallFilter {
+ public:
+  // `attempts`: in total, with the first; at least 1.
+  RetryFilter(std::uint32_t attempts, Counter& retries) noexcept : attempts_(attempts), retries_(retries) {}
+
+  Task<Result<void>> handle(Call& call, ResponseWriter& out, CallNext next) override;
+
+ private:
+  std::uint32_t attempts_;
+  Counter& retries_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+#include <csignal>
+
+#include <CLI/CLI.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "config/documents.h"
+#include "config/load.h"
+#include "gateway/app/gateway.h"
+#include "gateway/app/operator_log.h"
+#include "gateway/runtime/time_source.h"
+
+namespace {
+
+constexpr int kExitBadConfig = 2;
+
+// Prints every diagnostic; nullopt if one of them is an error.
+std::optional<sluice::config::Config> load(const std::string& path) {
+  sluice::config::LoadResult loaded = sluice::config::load_file(path);
+  for (const auto& diagnostic : loaded.diagnostics) std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());
+  return std::move(loaded.config);
+}
+
+sluice::LogLevel log_level(sluice::config::Log::Level level) {
+  switch (level) {
+    case sluice::config::Log::Level::kDebug:
+      return sluice::LogLevel::kDebug;
+    case sluice::config::Log::Level::kInfo:
+      return sluice::LogLevel::kInfo;
+    case sluice::config::Log::Level::kWarning:
+      return sluice::LogLevel::kWarning;
+    case sluice::config::Log::Level::kError:
+      break;
+  }
+  return sluice::LogLevel::kError;
+}
+
+int serve(const std::string& path, const sluice::GatewayOptions& options) {
+  auto config = load(path);
+  if (!config) return kExitBadConfig;
+  const sluice::SystemTime time;
+  auto sink = sluice::LogSink::open({.target = {.kind = sluice::LogTarget::Kind::kStderr}});
+  if (!sink) {
+    std::fprintf(stderr, "sluice: %s\n", sink.error().detail.c_str());
+    return kExitBadConfig;
+  }
+  sluice::OperatorLog log(**sink, time, sluice::format_for_stderr(), log_level(config->observability.log.level));
+  auto gateway = sluice::Gateway::create(std::move(*config), options, time, log);
+  if (!gateway) {
+    std::fprintf(stderr, "sluice: %s\n", gateway.error().detail.c_str());
+    return kExitBadConfig;
+  }
+  boost::asio::signal_set signals((*gateway)->control().io(), SIGINT, SIGTERM);
+  std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& ec, int) {
+    if (ec) return;
+    (*gateway)->stop();
+    signals.async_wait(on_signal);
+  };
+  signals.async_wait(on_signal);
+  for (const sluice::Address& address : (*gateway)->addresses()) {
+    log.info("listening", {{"address", address.to_string()}, {"shards", (*gateway)->shard_count()}});
+  }
+  if ((*gateway)->config().admin.enabled) {
+    log.info("admin", {{"address", (*gateway)->admin_address().to_string()}});
+  }
+  (*gateway)->run();
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"Sluice: a gateway in front of model servers.\n\n"
+               "  sluice --config sluice.yaml            serve\n"
+               "  sluice validate sluice.yaml            check a configuration and say everything that is wrong\n"
+               "  sluice print-config sluice.yaml        print it with every default filled in\n"};
+  app.set_version_flag("--version", SLUICE_VERSION);
+  std::string path;
+  sluice::GatewayOptions options;
+  options.threads = std::max(1u, std::thread::hardware_concurrency());
+  app.add_option("-c,--config", path, "Configuration file (config/reference.md describes it)");
+  app.add_option("-t,--threads", options.threads, "Shards, each a thread with its own listeners and connections")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  app.add_flag("--pin", options.pin, "Bind each shard to a processor");
+  std::string checked;
+  CLI::App* validate = app.add_subcommand("validate", "Check a configuration; exit status 2 if it has errors");
+  validate->add_option("file", checked, "Configuration file")->required();
+  CLI::App* print = app.add_subcommand("print-config", "Print a configuration with every default filled in");
+  print->add_option("file", checked, "Configuration file")->required();
+  app.require_subcommand(0, 1);
+  CLI11_PARSE(app, argc, argv);
+
+  if (*validate) {
+    if (!load(checked)) return kExitBadConfig;
+    std::printf("%s: ok\n", checked.c_str());
+    return 0;
+  }
+  if (*print) {
+    const auto config = load(checked);
+    if (!config) return kExitBadConfig;
+    std::fputs(sluice::config::print_effective(*config).c_str(), stdout);
+    return 0;
+  }
+  if (path.empty()) {
+    std::fprintf(stderr, "sluice: no configuration; start it with --config FILE, or see --help\n");
+    return kExitBadConfig;
+  }
+  return serve(path, options);
+}

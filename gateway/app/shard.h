@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/cluster/endpoint_state.h"
+#include "backends/cluster/upstream_cluster.h"
+#include "config/config.h"
+#include "gateway/app/exchange_reporter.h"
+#include "gateway/app/log_sink.h"
+#include "gateway/app/shard_log_buffer.h"
+#include "gateway/base/metrics.h"
+#include "gateway/http/server.h"
+#include "gateway/net/connector.h"
+#include "gateway/net/hangup_watch.h"
+#include "gateway/net/listener.h"
+#include "gateway/proxy/proxy.h"
+#include "gateway/runtime/lag_probe.h"
+#include "gateway/runtime/loop.h"
+
+namespace sluice {
+
+// What all shards share; outlives them.
+struct SharedServices {
+  const TimeSource& time;
+  EndpointRegistry& endpoints;
+  StreamLimit& streams;
+  LogSink& access_log;
+};
+
+// One exchange in flight, for the operator.
+struct StreamSnapshot {
+  std::size_t shard;
+  std::string id;
+  std::string peer;
+  std::string method;
+  std::string path;
+  std::string route;
+  std::string model;
+  std::string cluster;
+  std::string endpoint;
+  std::string_view state;
+  double age_seconds;
+  std::uint64_t response_bytes;
+  std::uint64_t events;
+  std::uint32_t attempts;
+};
+
+// One thread's share of the gateway: a loop with its listeners, chains, pools and metrics. Built and destroyed on the
+// main thread while its own does not run; everything else but metrics() and loop().post() belongs to its thread.
+class Shard {
+ public:
+  Shard(std::size_t index, const config::Config& config, const SharedServices& shared, std::uint64_t seed);
+  ~Shard();
+
+  // Adds a bound socket of one of the configuration's listeners.
+  void add_listener(const config::Listener& listener, ListenSocket socket, ConnectionLimit& limit);
+  // Ends accepting and closes idle connections; exchanges in flight go on.
+  void drain();
+
+  Loop& loop() noexcept { return loop_; }
+  const Metrics& metrics() const noexcept { return metrics_; }
+  std::vector<StreamSnapshot> streams();
+  // Brings the gauges that are sampled up to date.
+  void sample();
+
+ private:
+  void build_clusters(const config::Config& config);
+  std::shared_ptr<const RouteTable> build_routes(const config::Config& config);
+
+  // Destroyed from the bottom up: connections and their exchanges first, then chains, then pools, then the loop.
+  std::size_t index_;
+  const SharedServices& shared_;
+  Metrics metrics_;
+  Loop loop_;
+  HangupWatch hangups_;
+  ShardLogBuffer access_log_;
+  ExchangeReporter reporter_;
+  SocketConnector connector_;
+  std::vector<std::unique_ptr<UpstreamCluster>> clusters_;
+  std::unique_ptr<Proxy> proxy_;
+  LagProbe lag_probe_;
+  std::vector<std::unique_ptr<Server>> servers_;
+};
+
+}  // namespace sluice

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/http/header_id.h"
+
+namespace sluice {
+
+// A span of a head's own bytes, kept as an offset so that the head can be moved and copied.
+struct ByteRange {
+  std::uint32_t offset = 0;
+  std::uint32_t size = 0;
+};
+
+// The fields of a message in their order, over one block of bytes that it owns: a parsed head is one copy of
+// the received bytes plus a table of offsets. A name may occur more than once. Names keep the case they came
+// in.
+//
+// The writer of a head trusts it: names and values that do not come from a parser must be free of CR, LF and
+// NUL (add() asserts it in debug builds). Views are valid until the next add() or set().
+class Headers {
+ public:
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+    HeaderId id;
+  };
+
+  bool empty() const noexcept { return entries_.empty(); }
+  std::size_t size() const noexcept { return entries_.size(); }
+  Field operator[](std::size_t i) const noexcept { return field(entries_[i]); }
+
+  // The first field of that name; an empty view if there is none (has() tells an empty value apart).
+  std::string_view get(HeaderId id) const noexcept;
+  std::string_view get(std::string_view name) const noexcept;
+  bool has(HeaderId id) const noexcept;
+  std::size_t count(HeaderId id) const noexcept;
+
+  void add(std::string_view name, std::string_view value);
+  void add(HeaderId id, std::string_view value) { add(header_name(id), value); }
+  // Replaces all fields of that name by one.
+  void set(HeaderId id, std::string_view value);
+  void set(std::string_view name, std::string_view value);
+  void remove(HeaderId id) noexcept;
+  void remove(std::string_view name) noexcept;
+
+  template <class Predicate>
+  void remove_if(Predicate&& predicate) {
+    std::erase_if(entries_, [&](const Entry& e) { return predicate(field(e)); });
+  }
+
+  // Appends "name: value\r\n" for every field.
+  void append_to(std::string& out) const;
+  // The bytes of all names and values.
+  std::size_t bytes() const noexcept;
+
+  // For parsers: the block of bytes that ranges point into, and a field in it.
+  void assign_block(std::string_view block) { block_.assign(block); }
+  std::string_view text(ByteRange range) const noexcept {
+    return std::string_view(block_).substr(range.offset, range.size);
+  }
+  ByteRange append_text(std::string_view text);
+  void add_range(ByteRange name, ByteRange value, HeaderId id) { entries_.push_back({name, value, id}); }
+  void reserve(std::size_t fields) { entries_.reserve(fields); }
+
+ private:
+  struct Entry {
+    ByteRange name;
+    ByteRange value;
+    HeaderId id;
+  };
+
+  Field field(const Entry& e) const noexcept { return {text(e.name), text(e.value), e.id}; }
+
+  std::string block_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace sluice

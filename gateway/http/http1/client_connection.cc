@@ -1,0 +1,241 @@
+#include "gateway/http/http1/client_connection.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+
+#include "gateway/http/hop_by_hop.h"
+
+namespace sluice::http1 {
+namespace {
+
+// Interim answers before the final one; more is a backend gone wrong.
+constexpr int kMaxInterim = 8;
+
+}  // namespace
+
+ClientConnection::ClientConnection(std::unique_ptr<Transport> transport, const HeadLimits& limits)
+    : transport_(std::move(transport)), limits_(limits), input_(*transport_, BlockSize::kLarge) {}
+
+void ClientConnection::reset() noexcept {
+  input_.release_if_empty();
+  reused_ = true;
+  to_head_ = chunked_request_ = request_sent_ = answered_ = keep_alive_ = finished_ = false;
+  framing_ = {};
+  received_ = 0;
+  decoder_.reset();
+}
+
+bool ClientConnection::reusable() const noexcept {
+  // Bytes behind the answer belong to nobody's request: the next client must not get them.
+  return finished_ && request_sent_ && keep_alive_ && input_.empty();
+}
+
+std::unexpected<Error> ClientConnection::lost(const char* while_what) {
+  const Retriable retriable =
+      answered_ ? Retriable::kNever : (reused_ ? Retriable::kReused : Retriable::kAlways);
+  return fail(ErrorKind::kUpstreamReset, std::string("the backend closed the connection ") + while_what,
+              retriable);
+}
+
+void ClientConnection::serialize(const RequestHead& head, std::optional<std::uint64_t> length,
+                                 bool has_body) {
+  out_.clear();
+  out_.reserve(128 + head.headers.bytes());
+  out_.append(name(head.method)).append(" ").append(head.path()).append(head.query()).append(" HTTP/1.1\r\n");
+  out_.append("host: ").append(head.authority()).append("\r\n");
+  head.headers.append_to(out_);
+  if (chunked_request_) {
+    out_ += "transfer-encoding: chunked\r\n";
+  } else if (has_body || head.method == Method::kPost || head.method == Method::kPut ||
+             head.method == Method::kPatch) {
+    // RFC 9110 8.6: a method that anticipates content says so even when there is none.
+    char digits[20];
+    out_.append("content-length: ")
+        .append(digits, std::to_chars(digits, digits + 20, length.value_or(0)).ptr);
+    out_ += "\r\n";
+  }
+  out_ += "\r\n";
+}
+
+Result<void> ClientConnection::sent(Sent outcome, bool last) {
+  switch (outcome) {
+    case Sent::kAll:
+      request_sent_ = last;
+      return {};
+    case Sent::kBroken:
+      return lost("while the request was being sent");
+    case Sent::kTimeout:
+      break;
+  }
+  return fail(ErrorKind::kUpstreamTimeout, "the backend takes no bytes of the request");
+}
+
+Task<Result<void>> ClientConnection::send_slowly(Task<Sent> sending, bool last) {
+  const Sent outcome = co_await sending;
+  co_return sent(outcome, last);
+}
+
+Task<Result<void>> ClientConnection::send_pieces(std::span<const std::string_view> pieces, bool last,
+                                                 Duration stall) {
+  Task<Sent> sending = send_all(*transport_, pieces, stall);
+  if (sending.await_ready()) return sent(sending.await_resume(), last);
+  return send_slowly(std::move(sending), last);
+}
+
+Task<Result<void>> ClientConnection::send(const RequestHead& head, std::optional<std::uint64_t> length,
+                                          std::span<const std::string_view> body, bool last, Duration stall) {
+  std::uint64_t size = 0;
+  for (const std::string_view piece : body)
+    size += piece.size();
+  to_head_ = head.method == Method::kHead;
+  chunked_request_ = !last && !length;
+  serialize(head, last ? size : length, size != 0 || !last);
+  std::array<std::string_view, kMaxPieces + 3> pieces;
+  std::size_t n = 0;
+  if (chunked_request_ && size != 0) {
+    char digits[20];
+    out_.append(digits, std::to_chars(digits, digits + 20, size, 16).ptr).append("\r\n");
+  }
+  pieces[n++] = out_;
+  for (const std::string_view piece : body.first(std::min(body.size(), kMaxPieces)))
+    pieces[n++] = piece;
+  if (chunked_request_ && size != 0) pieces[n++] = "\r\n";
+  return send_pieces(std::span(pieces).first(n), last, stall);
+}
+
+Task<Result<void>> ClientConnection::send_body(std::string_view bytes, bool last, Duration stall) {
+  std::array<std::string_view, 4> pieces;
+  std::size_t n = 0;
+  if (!chunked_request_) {
+    pieces[n++] = bytes;
+  } else {
+    if (!bytes.empty()) {
+      char digits[20];
+      out_.assign(digits, std::to_chars(digits, digits + 20, bytes.size(), 16).ptr).append("\r\n");
+      pieces[n++] = out_;
+      pieces[n++] = bytes;
+      pieces[n++] = "\r\n";
+    }
+    if (last) pieces[n++] = "0\r\n\r\n";
+  }
+  return send_pieces(std::span(pieces).first(n), last, stall);
+}
+
+Task<Result<ResponseHead>> ClientConnection::read_head(TimePoint deadline) {
+  for (int interim = 0; interim <= kMaxInterim; ++interim) {
+    HeadParser parser(HeadParser::Kind::kResponse, limits_);
+    std::size_t head_size = 0;
+    for (;;) {
+      Result<std::optional<std::size_t>> fed = parser.feed(input_.unread());
+      if (!fed) co_return fail(std::move(fed.error()));
+      if (*fed) {
+        head_size = **fed;
+        break;
+      }
+      const InputBuffer::Fill fill = co_await input_.fill(deadline);
+      if (fill == InputBuffer::Fill::kMore) {
+        answered_ = true;
+        continue;
+      }
+      if (fill == InputBuffer::Fill::kFull) {
+        co_return fail(ErrorKind::kUpstreamMalformed, "the answer's head is too long");
+      }
+      if (fill == InputBuffer::Fill::kTimeout) {
+        co_return fail(ErrorKind::kUpstreamTimeout, "the backend did not answer in time");
+      }
+      co_return lost(answered_ ? "in its answer's head" : "without an answer");
+    }
+    Result<HeadParser::Response> response = parser.response(input_.unread());
+    if (!response) co_return fail(std::move(response.error()));
+    if (response->head.status >= 200) {
+      if (auto ok = accept_head(*response, head_size); !ok) co_return fail(std::move(ok.error()));
+      co_return std::move(response->head);
+    }
+    if (response->head.status == 101) {
+      co_return fail(ErrorKind::kUpstreamMalformed, "the backend switched protocols unasked");
+    }
+    input_.consume(head_size);
+  }
+  co_return fail(ErrorKind::kUpstreamMalformed, "too many interim answers");
+}
+
+Result<void> ClientConnection::accept_head(HeadParser::Response& response, std::size_t head_size) {
+  Headers& headers = response.head.headers;
+  Result<Framing> framing = response_framing(headers, response.head.status, to_head_, response.is_http10);
+  if (!framing) return fail(std::move(framing.error()));
+  framing_ = *framing;
+  keep_alive_ = !has_connection_option(headers, "close") &&
+                (!response.is_http10 || has_connection_option(headers, "keep-alive"));
+  switch (framing_.kind) {
+    case Framing::Kind::kNone:
+      if (headers.has(HeaderId::kContentLength)) response.head.content_length = framing_.length;
+      finished_ = true;
+      break;
+    case Framing::Kind::kLength:
+      response.head.content_length = framing_.length;
+      finished_ = framing_.length == 0;
+      break;
+    case Framing::Kind::kChunked:
+      decoder_.emplace(ErrorKind::kUpstreamMalformed);
+      break;
+    case Framing::Kind::kUntilClose:
+      keep_alive_ = false;
+      break;
+  }
+  headers.remove(HeaderId::kContentLength);
+  remove_hop_by_hop(headers);
+  input_.consume(head_size);
+  return {};
+}
+
+Result<BodyPiece> ClientConnection::take_buffered() {
+  std::string_view content;
+  switch (framing_.kind) {
+    case Framing::Kind::kChunked: {
+      Result<ChunkedDecoder::Step> step = decoder_->decode(input_.unread_data(), input_.unread_size());
+      if (!step) return fail(std::move(step.error()));
+      content = step->content;
+      finished_ = step->finished;
+      input_.consume(step->consumed);
+      break;
+    }
+    case Framing::Kind::kLength:
+      content = input_.unread().substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(
+                                              framing_.length - received_, input_.unread_size())));
+      received_ += content.size();
+      finished_ = received_ == framing_.length;
+      input_.consume(content.size());
+      break;
+    case Framing::Kind::kUntilClose:
+      content = input_.unread();
+      input_.consume(content.size());
+      break;
+    case Framing::Kind::kNone:
+      break;
+  }
+  return BodyPiece{content, finished_};
+}
+
+Task<Result<BodyPiece>> ClientConnection::read(TimePoint deadline) {
+  while (!finished_) {
+    if (!input_.empty()) {
+      Result<BodyPiece> piece = take_buffered();
+      if (!piece || piece->last || !piece->bytes.empty()) co_return piece;
+    }
+    const InputBuffer::Fill fill = co_await input_.fill(deadline);
+    if (fill == InputBuffer::Fill::kMore) continue;
+    if (fill == InputBuffer::Fill::kTimeout) {
+      co_return fail(ErrorKind::kUpstreamTimeout, "the backend's answer stalled");
+    }
+    if (fill == InputBuffer::Fill::kEnd && framing_.kind == Framing::Kind::kUntilClose) {
+      finished_ = true;
+      break;
+    }
+    co_return fail(ErrorKind::kUpstreamCut, "the backend closed in the middle of its answer");
+  }
+  co_return BodyPiece{{}, true};
+}
+
+}  // namespace sluice::http1

@@ -1,0 +1,175 @@
+#include "gateway/http/http1/head_parser.h"
+
+#include <cstring>
+
+#include "gateway/http/http1/syntax.h"
+#include "gateway/http/target.h"
+
+namespace sluice::http1 {
+namespace {
+
+// Empty lines that some clients send after a POST body; more is not a client of ours.
+constexpr std::size_t kMaxLeadingBytes = 8;
+
+ByteRange range(std::size_t begin, std::size_t end) noexcept {
+  return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin)};
+}
+
+struct Version {
+  bool known = false;  // has the form HTTP/d.d
+  int major = 0;
+  int minor = 0;
+};
+
+Version parse_version(std::string_view text) noexcept {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (text.size() != 8 || !text.starts_with("HTTP/") || !digit(text[5]) || text[6] != '.' ||
+      !digit(text[7])) {
+    return {};
+  }
+  return {true, text[5] - '0', text[7] - '0'};
+}
+
+}  // namespace
+
+std::unexpected<Error> HeadParser::malformed(const char* why) const {
+  return fail(kind_ == Kind::kRequest ? ErrorKind::kMalformedRequest : ErrorKind::kUpstreamMalformed, why);
+}
+
+Result<void> HeadParser::check_size(std::size_t size) const {
+  if (kind_ == Kind::kRequest && !has_start_line_ && size > limits_.max_uri_bytes + 32) {
+    return fail(ErrorKind::kUriTooLong, "the request target is longer than max_uri_bytes");
+  }
+  if (size <= limits_.max_head_bytes) return {};
+  if (kind_ == Kind::kResponse) return malformed("the head is longer than max_head_bytes");
+  return fail(ErrorKind::kHeadTooLarge, "the head is longer than max_head_bytes");
+}
+
+Result<std::optional<std::size_t>> HeadParser::feed(std::string_view received) {
+  if (scanned_ == received.size()) return std::optional<std::size_t>();
+  while (!complete_) {
+    const char* from = received.data() + scanned_;
+    const auto* lf = static_cast<const char*>(std::memchr(from, '\n', received.size() - scanned_));
+    if (lf == nullptr) {
+      scanned_ = received.size();
+      if (auto ok = check_size(scanned_ - head_start_); !ok) return fail(std::move(ok.error()));
+      return std::optional<std::size_t>();
+    }
+    const auto end = static_cast<std::size_t>(lf - received.data());
+    if (end == line_start_ || received[end - 1] != '\r') return malformed("a line ends without CR");
+    const std::size_t begin = line_start_;
+    scanned_ = line_start_ = end + 1;
+    if (auto ok = check_size(scanned_ - head_start_); !ok) return fail(std::move(ok.error()));
+    if (auto ok = take_line(received, begin, end - 1); !ok) return fail(std::move(ok.error()));
+  }
+  return std::optional<std::size_t>(line_start_);
+}
+
+Result<void> HeadParser::take_line(std::string_view received, std::size_t begin, std::size_t end) {
+  if (!has_start_line_) {
+    if (begin == end && kind_ == Kind::kRequest) {
+      head_start_ = line_start_;
+      if (head_start_ > kMaxLeadingBytes) return malformed("empty lines instead of a request");
+      return {};
+    }
+    has_start_line_ = true;
+    start_line_ = range(begin, end);
+    fields_.reserve(16);
+    return {};
+  }
+  if (begin == end) {
+    complete_ = true;
+    return {};
+  }
+  return take_field(received, begin, end);
+}
+
+Result<void> HeadParser::take_field(std::string_view received, std::size_t begin, std::size_t end) {
+  const std::string_view line = received.substr(begin, end - begin);
+  if (line.front() == ' ' || line.front() == '\t') return malformed("a folded header line");
+  const std::size_t colon = line.find(':');
+  if (colon == std::string_view::npos) return malformed("a header line without a colon");
+  const std::string_view name = line.substr(0, colon);
+  if (!is_token(name)) return malformed("an invalid header name");
+  const std::string_view value = trim(line.substr(colon + 1));
+  if (!is_field_value(value)) return malformed("a control character in a header value");
+  if (fields_.size() == limits_.max_headers) {
+    if (kind_ == Kind::kResponse) return malformed("more headers than max_headers");
+    return fail(ErrorKind::kHeadTooLarge, "more headers than max_headers");
+  }
+  const auto value_begin = static_cast<std::size_t>(value.data() - received.data());
+  fields_.push_back(
+      {range(begin, begin + colon), range(value_begin, value_begin + value.size()), header_id(name)});
+  return {};
+}
+
+void HeadParser::fill(Headers& headers, std::string_view received, std::size_t size) const {
+  headers.assign_block(received.substr(0, size));
+  headers.reserve(fields_.size() + 8);
+  for (const FieldRange& f : fields_)
+    headers.add_range(f.name, f.value, f.id);
+}
+
+Result<HeadParser::Request> HeadParser::request(std::string_view received) const {
+  const std::string_view line = received.substr(start_line_.offset, start_line_.size);
+  const std::size_t method_end = line.find(' ');
+  const std::size_t target_end = line.rfind(' ');
+  if (method_end == std::string_view::npos || target_end == method_end)
+    return malformed("an incomplete request line");
+  const std::string_view method = line.substr(0, method_end);
+  const std::string_view raw_target = line.substr(method_end + 1, target_end - method_end - 1);
+  if (!is_token(method)) return malformed("an invalid method");
+  const Version version = parse_version(line.substr(target_end + 1));
+  if (!version.known) return malformed("an invalid HTTP version");
+  if (version.major != 1)
+    return fail(ErrorKind::kUnsupportedVersion, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+  if (raw_target.size() > limits_.max_uri_bytes) {
+    return fail(ErrorKind::kUriTooLong, "the request target is longer than max_uri_bytes");
+  }
+
+  Request out;
+  out.is_http10 = version.minor == 0;
+  const auto known = parse_method(method);
+  if (!known) {
+    if (method == "TRACE") return fail(ErrorKind::kMethodNotAllowed, "TRACE is not served");
+    return fail(ErrorKind::kNotImplemented, "this method is not served");
+  }
+  out.head.method = *known;
+  Result<Target> target = parse_target(raw_target);
+  if (!target) return fail(std::move(target.error()));
+
+  Headers& headers = out.head.headers;
+  fill(headers, received, line_start_);
+  const std::size_t hosts = headers.count(HeaderId::kHost);
+  // RFC 9112 3.2: a server MUST answer 400 to no, several or invalid Host fields.
+  if (hosts > 1) return malformed("more than one Host");
+  if (hosts == 0 && !out.is_http10) return malformed("no Host");
+  if (hosts == 1 && !is_valid_authority(headers.get(HeaderId::kHost))) return malformed("an invalid Host");
+  out.head.set_authority(target->authority.empty() ? std::string(headers.get(HeaderId::kHost))
+                                                   : target->authority);
+  headers.remove(HeaderId::kHost);
+  out.head.set_target(target->path, target->query);
+  return out;
+}
+
+Result<HeadParser::Response> HeadParser::response(std::string_view received) const {
+  // status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last SP is often left out.
+  const std::string_view line = received.substr(start_line_.offset, start_line_.size);
+  const Version version = parse_version(line.substr(0, 8));
+  if (!version.known || version.major != 1) return malformed("an answer that is not HTTP/1");
+  if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' '))
+    return malformed("a bad status line");
+  int status = 0;
+  for (const char c : line.substr(9, 3)) {
+    if (c < '0' || c > '9') return malformed("a status that is not a number");
+    status = status * 10 + (c - '0');
+  }
+  if (status < 100 || status > 599) return malformed("a status outside 100..599");
+  Response out;
+  out.is_http10 = version.minor == 0;
+  out.head.status = status;
+  fill(out.head.headers, received, line_start_);
+  return out;
+}
+
+}  // namespace sluice::http1

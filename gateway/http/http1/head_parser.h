@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "gateway/base/result.h"
+#include "gateway/http/head.h"
+
+namespace sluice::http1 {
+
+struct HeadLimits {
+  std::size_t max_head_bytes = 32 * 1024;  // the start line and all fields
+  std::size_t max_headers = 100;
+  std::size_t max_uri_bytes = 8 * 1024;
+};
+
+// Splits a head into lines as bytes arrive and records where its fields are. Strict where two parsers could
+// disagree: every line ends with CRLF (RFC 9112 2.2 lets a bare LF pass, this does not), no line folding
+// (5.2), no space before a colon (5.1), no empty or invalid field name, no control character in a value. A
+// wrong byte is refused as soon as its line is complete, not when the head is.
+//
+// feed() is given everything received since the head's first byte, again and longer each time; it looks at no
+// byte twice. Positions are offsets from that first byte.
+class HeadParser {
+ public:
+  enum class Kind : std::uint8_t { kRequest, kResponse };
+
+  HeadParser(Kind kind, const HeadLimits& limits) noexcept : kind_(kind), limits_(limits) {}
+
+  // The head's size once it is complete, nullopt while more bytes are needed. Errors for requests:
+  // kMalformedRequest, kUriTooLong, kHeadTooLarge; for responses: kUpstreamMalformed.
+  Result<std::optional<std::size_t>> feed(std::string_view received);
+
+  bool started() const noexcept { return line_start_ != 0; }
+
+  // After completion: builds the head, whose block is the received bytes.
+  struct Request {
+    RequestHead head;
+    bool is_http10 = false;
+  };
+  // Errors: also kUnsupportedVersion, kMethodNotAllowed, kNotImplemented.
+  Result<Request> request(std::string_view received) const;
+
+  struct Response {
+    ResponseHead head;
+    bool is_http10 = false;
+  };
+  Result<Response> response(std::string_view received) const;
+
+ private:
+  struct FieldRange {
+    ByteRange name;
+    ByteRange value;
+    HeaderId id;
+  };
+
+  std::unexpected<Error> malformed(const char* why) const;
+  Result<void> take_line(std::string_view received, std::size_t begin, std::size_t end);
+  Result<void> take_field(std::string_view received, std::size_t begin, std::size_t end);
+  Result<void> check_size(std::size_t size) const;
+  void fill(Headers& headers, std::string_view received, std::size_t size) const;
+
+  Kind kind_;
+  HeadLimits limits_;
+  std::size_t scanned_ = 0;     // bytes searched for a line end
+  std::size_t line_start_ = 0;  // where the line under way begins
+  std::size_t head_start_ = 0;  // after empty lines in front of a request (RFC 9112 2.2)
+  bool has_start_line_ = false;
+  bool complete_ = false;
+  ByteRange start_line_;
+  std::vector<FieldRange> fields_;
+};
+
+}  // namespace sluice::http1

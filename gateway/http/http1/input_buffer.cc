@@ -1,0 +1,59 @@
+#include "gateway/http/http1/input_buffer.h"
+
+#include <cstring>
+
+namespace sluice::http1 {
+
+void InputBuffer::release_if_empty() noexcept {
+  if (!empty()) return;
+  block_.release();
+  begin_ = end_ = 0;
+}
+
+bool InputBuffer::make_room() {
+  BufferPool& pool = transport_.loop().buffers();
+  if (!block_) {
+    block_ = pool.acquire(block_size_);
+    begin_ = end_ = 0;
+    return true;
+  }
+  if (end_ < block_.size()) return true;
+  if (begin_ == 0) {
+    if (block_.is_large()) return false;
+    BufferPool::Block larger = pool.acquire(BlockSize::kLarge);
+    std::memcpy(larger.data(), block_.data(), end_);
+    block_ = std::move(larger);
+    return true;
+  }
+  std::memmove(block_.data(), block_.data() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  return true;
+}
+
+Task<InputBuffer::Fill> InputBuffer::fill(TimePoint deadline) {
+  for (bool try_first = maybe_more_;; try_first = false) {
+    if (!try_first) {
+      release_if_empty();
+      const bool in_time = co_await transport_.readable(deadline);
+      if (!in_time) co_return Fill::kTimeout;
+    }
+    if (!make_room()) co_return Fill::kFull;
+    const std::size_t room = block_.size() - end_;
+    const IoResult r = transport_.try_read({block_.data() + end_, room});
+    maybe_more_ = r.status == IoResult::Status::kOk && r.bytes == room;
+    switch (r.status) {
+      case IoResult::Status::kOk:
+        end_ += r.bytes;
+        co_return Fill::kMore;
+      case IoResult::Status::kEnd:
+        co_return Fill::kEnd;
+      case IoResult::Status::kBroken:
+        co_return Fill::kBroken;
+      case IoResult::Status::kWouldBlock:
+        break;
+    }
+  }
+}
+
+}  // namespace sluice::http1

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "gateway/net/transport.h"
+#include "gateway/runtime/buffer_pool.h"
+#include "gateway/runtime/task.h"
+
+namespace sluice::http1 {
+
+// What a connection has received and not yet used. It holds a block of the loop's pool only while there are
+// such bytes: a connection that waits for its next byte holds none.
+class InputBuffer {
+ public:
+  enum class Fill : std::uint8_t { kMore, kEnd, kBroken, kTimeout, kFull };
+
+  InputBuffer(Transport& transport, BlockSize block) noexcept : transport_(transport), block_size_(block) {}
+
+  std::string_view unread() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
+  char* unread_data() noexcept { return block_.data() + begin_; }
+  std::size_t unread_size() const noexcept { return end_ - begin_; }
+  bool empty() const noexcept { return begin_ == end_; }
+
+  void consume(std::size_t bytes) noexcept { begin_ += bytes; }
+
+  // Waits for bytes and appends what one read yields. Views into unread() are invalid afterwards. kFull: a
+  // head does not fit in the largest block.
+  Task<Fill> fill(TimePoint deadline);
+
+  // Gives the block back if nothing is left in it.
+  void release_if_empty() noexcept;
+
+ private:
+  bool make_room();
+
+  Transport& transport_;
+  BlockSize block_size_;
+  BufferPool::Block block_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  // The last read filled its buffer, so another one is worth a system call before waiting.
+  bool maybe_more_ = false;
+};
+
+}  // namespace sluice::http1

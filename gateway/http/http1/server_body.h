@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "gateway/http/http1/chunked_decoder.h"
+#include "gateway/http/http1/framing.h"
+#include "gateway/http/http1/server_connection.h"
+
+namespace sluice::http1 {
+
+// A request's body. Enforces max_body_bytes as it reads, and the minimum rate while it waits for the client:
+// time that the gateway itself takes to use what came is not held against the client. Errors: kBodyTooLarge,
+// kRequestTimeout, kMalformedRequest, kClientGone.
+class ServerConnection::Body final : public BodyReader {
+ public:
+  Body(ServerConnection& connection, const Framing& framing, bool expects_continue) noexcept;
+
+  Task<Result<BodyPiece>> read() override;
+  std::optional<std::uint64_t> length() const noexcept override;
+  void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
+  const Headers* trailers() const noexcept override { return &decoder_.trailers(); }
+
+  // Nothing of the body is left in front of the next request. Uses up what has already arrived, without
+  // waiting.
+  bool complete();
+  bool failed() const noexcept { return failed_; }
+  // The final answer has begun: 100 Continue must not follow it (RFC 9110 10.1.1).
+  void answer_started() noexcept { expects_continue_ = false; }
+
+ private:
+  Result<BodyPiece> take_buffered();
+  std::unexpected<Error> failure(ErrorKind kind, const char* detail);
+  TimePoint wait_until() const noexcept;
+
+  ServerConnection& connection_;
+  Framing framing_;
+  ChunkedDecoder decoder_{ErrorKind::kMalformedRequest};
+  std::uint64_t limit_;
+  std::uint64_t received_ = 0;
+  Duration waited_{};
+  bool expects_continue_;
+  bool finished_;
+  bool failed_ = false;
+};
+
+}  // namespace sluice::http1

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "gateway/http/http1/head_parser.h"
+#include "gateway/http/http1/input_buffer.h"
+#include "gateway/http/stream.h"
+#include "gateway/net/transport.h"
+#include "gateway/runtime/child.h"
+
+namespace sluice {
+class Server;
+}
+
+namespace sluice::http1 {
+
+// What one downstream connection may cost. Every field is a listener's setting of the same name.
+struct ServerLimits {
+  HeadLimits head;
+  std::uint64_t max_body_bytes = 16 * 1024 * 1024;
+  Duration head_timeout = std::chrono::seconds(10);   // from a request's first byte to the end of its head
+  Duration idle_timeout = std::chrono::seconds(75);   // between requests
+  Duration write_timeout = std::chrono::seconds(60);  // a client that takes no byte for so long is cut
+  std::uint64_t min_body_rate = 1024;                 // bytes per second, once body_grace is used up; 0: none
+  Duration body_grace = std::chrono::seconds(5);
+};
+
+// Serves the requests of one HTTP/1 connection, one after the other (RFC 9112 9.3): pipelined requests wait
+// in the socket. Where framing is in doubt the connection ends after the answer. When the client leaves, the
+// task that serves its request is destroyed in the same loop turn, whatever it was waiting for.
+//
+// Threads: the transport's loop. Destroying the task of run() cuts the connection.
+class ServerConnection final : public ListNode<Server>, private HangupListener {
+ public:
+  ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits, StreamHandler& handler);
+  ~ServerConnection();
+
+  // Serves until the connection ends. Call once.
+  Task<void> run();
+
+  // Ends the connection after the request under way, at once if there is none.
+  void drain();
+  bool idle() const noexcept { return work_ == nullptr; }
+
+ private:
+  class Body;
+  class Writer;
+
+  // What becomes of the connection after a request.
+  enum class Next : std::uint8_t {
+    kKeepAlive,
+    kLinger,  // our last answer must not be lost to a reset, so unread input is drained first
+    kClose,   // also in the middle of an answer whose framing shows that it is short
+    kReset,   // an answer that would have ended by closing was cut
+  };
+
+  Task<Next> serve_one();
+  Task<Next> refuse(Error error, TimePoint received_at);
+  Task<void> linger();
+  void on_hangup() override;
+
+  std::unique_ptr<Transport> transport_;
+  const ServerLimits& limits_;
+  StreamHandler& handler_;
+  InputBuffer input_;
+  Child<Result<void>>* work_ = nullptr;
+  bool draining_ = false;
+};
+
+}  // namespace sluice::http1

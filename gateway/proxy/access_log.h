@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/proxy/exchange_record.h"
+
+namespace sluice {
+
+// One exchange as one line of JSON, without the line end. Whatever a client sent is escaped so that a record
+// can never become two; no header value, query, prompt or answer is in it.
+std::string access_log_line(const ExchangeRecord& record);
+
+}  // namespace sluice

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "gateway/llm/splice.h"
+#include "gateway/proxy/exchange_record.h"
+#include "gateway/proxy/request.h"
+#include "gateway/proxy/route_timeouts.h"
+
+namespace sluice {
+
+class UpstreamCluster;
+
+// One upstream call: a request, where it goes, the edits it is sent with, and when it must have what. Cheap
+// to copy: each attempt gets a fresh one, so that attempts never see each other's edits. It may outlive the
+// exchange that caused it and refers to none; what it learns goes to `record`, which its owner keeps alive as
+// long as the call.
+struct Call {
+  std::shared_ptr<const Request> request = {};
+  UpstreamCluster* target = nullptr;
+  llm::Splices splices = {};
+  const RouteTimeouts* timeouts = nullptr;
+  ExchangeRecord* record = nullptr;
+
+  std::uint32_t attempt = 1;
+  std::vector<std::uint32_t> tried = {};  // endpoints of the target that failed this call, by index
+};
+
+}  // namespace sluice

@@ -1,0 +1,104 @@
+#include "gateway/proxy/forwarding.h"
+
+#include <algorithm>
+
+namespace sluice {
+namespace {
+
+bool is_hex(std::string_view text) noexcept {
+  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_zero(std::string_view text) noexcept {
+  return std::ranges::all_of(text, [](char c) { return c == '0'; });
+}
+
+void append_hex(std::string& out, std::uint64_t value) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (int shift = 60; shift >= 0; shift -= 4)
+    out.push_back(kDigits[(value >> shift) & 15]);
+}
+
+// version "-" trace-id "-" parent-id "-" flags; later versions may append fields (W3C Trace Context 4.3).
+bool is_traceparent(std::string_view text) noexcept {
+  if (text.size() < 55 || (text.size() > 55 && (text.starts_with("00") || text[55] != '-'))) return false;
+  return text[2] == '-' && text[35] == '-' && text[52] == '-' && is_hex(text.substr(0, 2)) &&
+         is_hex(text.substr(3, 32)) && is_hex(text.substr(36, 16)) && is_hex(text.substr(53, 2)) &&
+         !text.starts_with("ff") && !is_zero(text.substr(3, 32)) && !is_zero(text.substr(36, 16));
+}
+
+std::string_view host_of(std::string_view peer) noexcept {
+  const std::size_t colon = peer.rfind(':');
+  if (colon == std::string_view::npos || peer.starts_with("unix")) return peer;
+  peer = peer.substr(0, colon);
+  if (peer.starts_with('[') && peer.ends_with(']')) peer = peer.substr(1, peer.size() - 2);
+  return peer;
+}
+
+bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
+  switch (field.id) {
+    case HeaderId::kForwarded:
+    case HeaderId::kXForwardedFor:
+    case HeaderId::kXForwardedHost:
+    case HeaderId::kXForwardedProto:
+    case HeaderId::kXRealIp:
+    case HeaderId::kXRequestId:
+    case HeaderId::kTraceparent:
+      return true;
+    default:
+      break;
+  }
+  constexpr std::string_view kInternal = "x-sluice-";
+  return field.name.size() > kInternal.size() &&
+         equals_ignoring_case(field.name.substr(0, kInternal.size()), kInternal);
+}
+
+}  // namespace
+
+TraceContext trace_context(const RequestHead& head, Random& random) {
+  TraceContext trace;
+  const std::string_view parent = head.headers.get(HeaderId::kTraceparent);
+  std::string_view flags = "00";
+  if (head.headers.count(HeaderId::kTraceparent) == 1 && is_traceparent(parent)) {
+    trace.continued = true;
+    trace.trace_id = parent.substr(3, 32);
+    flags = parent.substr(53, 2);
+  } else {
+    append_hex(trace.trace_id, random.next());
+    append_hex(trace.trace_id, random.next() | 1);
+  }
+  trace.traceparent.reserve(55);
+  trace.traceparent.append("00-").append(trace.trace_id).append("-");
+  append_hex(trace.traceparent, random.next() | 1);
+  trace.traceparent.append("-").append(flags);
+  return trace;
+}
+
+std::string request_id(const RequestHead& head, Random& random) {
+  const std::string_view given = head.headers.get(HeaderId::kXRequestId);
+  const bool visible = std::ranges::all_of(given, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (!given.empty() && given.size() <= 128 && visible) return std::string(given);
+  std::string id;
+  id.reserve(32);
+  append_hex(id, random.next());
+  append_hex(id, random.next());
+  return id;
+}
+
+RequestHead upstream_head(const ServerStream& stream, const std::string& id, const TraceContext& trace) {
+  RequestHead head = stream.head;
+  Headers& headers = head.headers;
+  headers.remove_if(speaks_for_a_proxy);
+  // A tracestate belongs to the traceparent it came with.
+  if (!trace.continued) headers.remove(HeaderId::kTracestate);
+  const std::string via(headers.get(HeaderId::kVia));
+  headers.set(HeaderId::kVia, via.empty() ? std::string(kVia) : via + ", " + std::string(kVia));
+  headers.add(HeaderId::kXRequestId, id);
+  headers.add(HeaderId::kTraceparent, trace.traceparent);
+  headers.add(HeaderId::kXForwardedFor, host_of(stream.peer));
+  headers.add(HeaderId::kXForwardedProto, "http");
+  if (!head.authority().empty()) headers.add(HeaderId::kXForwardedHost, std::string(head.authority()));
+  return head;
+}
+
+}  // namespace sluice

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+
+#include "gateway/http/head.h"
+#include "gateway/http/stream.h"
+#include "gateway/runtime/random.h"
+
+namespace sluice {
+
+// The trace a request belongs to (W3C Trace Context): the client's if its traceparent is valid, else a new
+// one; the span is new in any case, it is this gateway's.
+struct TraceContext {
+  std::string trace_id;  // 32 hexadecimal digits
+  std::string traceparent;
+  bool continued = false;  // the client sent one
+};
+TraceContext trace_context(const RequestHead& head, Random& random);
+
+// The client's X-Request-Id if it is one (1 to 128 visible characters), else 32 random hexadecimal digits.
+std::string request_id(const RequestHead& head, Random& random);
+
+// The head that backends receive: the client's, with what the gateway says about itself and the client. A
+// client cannot speak for a proxy: X-Forwarded-*, X-Real-IP, Forwarded and x-sluice-* are replaced.
+RequestHead upstream_head(const ServerStream& stream, const std::string& id, const TraceContext& trace);
+
+// RFC 9110 7.6.3.
+inline constexpr std::string_view kVia = "1.1 sluice";
+
+}  // namespace sluice

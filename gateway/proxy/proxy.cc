@@ -1,0 +1,72 @@
+#include "gateway/proxy/proxy.h"
+
+#include <utility>
+
+#include "gateway/proxy/forwarding.h"
+#include "gateway/proxy/responder.h"
+
+namespace sluice {
+namespace {
+
+// Holds one of the process's places for an exchange.
+class StreamPlace {
+ public:
+  explicit StreamPlace(StreamLimit& limit) noexcept
+      : limit_(limit), granted_(limit.open.fetch_add(1, std::memory_order_relaxed) < limit.max) {}
+  StreamPlace(const StreamPlace&) = delete;
+  ~StreamPlace() { limit_.open.fetch_sub(1, std::memory_order_relaxed); }
+  bool granted() const noexcept { return granted_; }
+
+ private:
+  StreamLimit& limit_;
+  bool granted_;
+};
+
+}  // namespace
+
+Proxy::Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> routes, StreamLimit& limit,
+             ExchangeSink& sink)
+    : loop_(loop), entry_(std::move(entry)), routes_(std::move(routes)), limit_(limit), sink_(sink) {}
+
+Task<Result<void>> Proxy::serve(ServerStream& stream) {
+  StreamPlace place(limit_);
+  Exchange exchange(stream, routes_);
+  exchanges_.push_back(exchange);
+
+  const TraceContext trace = trace_context(stream.head, loop_.random());
+  Request& request = *exchange.request;
+  request.id = request_id(stream.head, loop_.random());
+  request.length = stream.body.length();
+  request.upstream_head = upstream_head(stream, request.id, trace);
+
+  ExchangeRecord& record = exchange.record;
+  record.id = request.id;
+  record.trace_id = trace.trace_id;
+  record.peer = stream.peer;
+  record.protocol = stream.protocol;
+  record.method = stream.head.method;
+  record.path = stream.head.path();
+  record.received_at = stream.received_at;
+  record.started_at = loop_.time().wall() - (loop_.now() - stream.received_at);
+  if (!place.granted())
+    exchange.head_match = fail(ErrorKind::kOverloaded, "limits.max_streams exchanges are open");
+  co_return co_await entry_.run(exchange, stream.client);
+}
+
+Task<Result<void>> Proxy::refuse(RefusedRequest refused) {
+  ExchangeRecord record;
+  record.id = "-";
+  record.peer = refused.peer;
+  record.protocol = "HTTP/1.1";
+  record.received_at = refused.received_at;
+  record.started_at = loop_.time().wall() - (loop_.now() - refused.received_at);
+  record.note_error(refused.error);
+  record.status = traits(refused.error.kind).status;
+  Result<void> answered = co_await respond(refused.error, refused.client, false);
+  record.state = ExchangeState::kDone;
+  record.ended_at = loop_.now();
+  sink_.ended(record);
+  co_return answered;
+}
+
+}  // namespace sluice

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "gateway/http/stream.h"
+#include "gateway/proxy/exchange.h"
+#include "gateway/proxy/exchange_sink.h"
+#include "gateway/proxy/filter_chain.h"
+#include "gateway/proxy/route_table.h"
+#include "gateway/runtime/loop.h"
+
+namespace sluice {
+
+// Exchanges in flight in the whole process, against limits.max_streams.
+struct StreamLimit {
+  std::int64_t max = 20'000;
+  std::atomic<std::int64_t> open{0};
+};
+
+// Serves a shard's requests: makes an Exchange of each, matches the head with the routes and runs the entry
+// chain, whose last filter completes the match and enters the route's own chain. Threads: its shard's.
+class Proxy final : public StreamHandler {
+ public:
+  Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> routes, StreamLimit& limit,
+        ExchangeSink& sink);
+
+  Task<Result<void>> serve(ServerStream& stream) override;
+  Task<Result<void>> refuse(RefusedRequest refused) override;
+
+  // Exchanges in flight on this shard, oldest first.
+  ExchangeList& exchanges() noexcept { return exchanges_; }
+
+ private:
+  Loop& loop_;
+  ExchangeChain entry_;
+  std::shared_ptr<const RouteTable> routes_;
+  StreamLimit& limit_;
+  ExchangeSink& sink_;
+  ExchangeList exchanges_;
+};
+
+}  // namespace sluice

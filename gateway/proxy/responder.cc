@@ -1,0 +1,31 @@
+#include "gateway/proxy/responder.h"
+
+#include <utility>
+
+#include "gateway/llm/error_body.h"
+
+namespace sluice {
+
+Task<Result<void>> respond(Error error, ResponseWriter& client, bool in_events) {
+  if (client.head_sent()) {
+    if (in_events) {
+      const std::string event = llm::sse_error_event(error);
+      (void)co_await client.write(event);
+    }
+    co_return fail(std::move(error));
+  }
+  const std::string body = llm::error_body(error);
+  const ErrorTraits& t = traits(error.kind);
+  ResponseHead head;
+  head.status = t.status;
+  head.content_length = body.size();
+  head.headers.add(HeaderId::kContentType, "application/json");
+  // Waiting helps only where the gateway or the fleet is short of room right now.
+  if (t.status == 503) head.headers.add(HeaderId::kRetryAfter, "1");
+  if (t.status == 405) head.headers.add("allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+  Result<void> started = co_await client.start(std::move(head));
+  if (!started) co_return started;
+  co_return co_await client.finish(body);
+}
+
+}  // namespace sluice
