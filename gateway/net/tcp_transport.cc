@@ -29,7 +29,7 @@ struct TcpTransport::Reactor {
     descriptor.native_non_blocking(true);
   }
   asio::posix::stream_descriptor descriptor;
-  TcpTransport* transport;  // null once the transport is closed
+  TcpTransport* transport;  // null once the transport is destroyed
 };
 
 TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer)
@@ -43,6 +43,7 @@ TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string p
 
 TcpTransport::~TcpTransport() {
   close();
+  reactor_->transport = nullptr;
 }
 
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
@@ -95,7 +96,7 @@ void TcpTransport::close() noexcept {
   if (fd_ < 0) return;
   if (watch_ != nullptr) watch_->remove(fd_, watch_id_);
   fd_ = -1;
-  reactor_->transport = nullptr;
+  // Ends the pending waits: whoever waits tries again and hears that the connection is broken.
   boost::system::error_code ignored;
   reactor_->descriptor.close(ignored);
 }
