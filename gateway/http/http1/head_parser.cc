@@ -1,7 +1,5 @@
 #include "gateway/http/http1/head_parser.h"
 
-#include <cstring>
-
 #include "gateway/http/http1/syntax.h"
 #include "gateway/http/target.h"
 
@@ -47,14 +45,12 @@ Result<void> HeadParser::check_size(std::size_t size) const {
 
 Result<std::optional<std::size_t>> HeadParser::feed(std::string_view received) {
   while (!complete_) {
-    const char* from = received.data() + scanned_;
-    const auto* lf = static_cast<const char*>(std::memchr(from, '\n', received.size() - scanned_));
-    if (lf == nullptr) {
+    const std::size_t end = received.find('\n', scanned_);
+    if (end == std::string_view::npos) {
       scanned_ = received.size();
       if (auto ok = check_size(scanned_ - head_start_); !ok) return fail(std::move(ok.error()));
       return std::optional<std::size_t>();
     }
-    const auto end = static_cast<std::size_t>(lf - received.data());
     if (auto ok = check_size(end + 1 - head_start_); !ok) return fail(std::move(ok.error()));
     if (end == line_start_ || received[end - 1] != '\r') return malformed("a line ends without CR");
     const std::size_t begin = line_start_;
