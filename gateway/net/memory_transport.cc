@@ -26,6 +26,7 @@ MemoryTransport::MemoryTransport(Loop& loop, std::shared_ptr<Wire> wire, int end
 
 MemoryTransport::~MemoryTransport() {
   close();
+  wire_->ends[end_] = nullptr;
 }
 
 MemoryTransport::Pipe& MemoryTransport::incoming() const noexcept {
@@ -38,7 +39,7 @@ MemoryTransport* MemoryTransport::other() const noexcept {
   return wire_->ends[1 - end_];
 }
 bool MemoryTransport::peer_closed() const noexcept {
-  return other() == nullptr;
+  return other() == nullptr || other()->closed_;
 }
 
 IoResult MemoryTransport::try_read(std::span<char> into) noexcept {

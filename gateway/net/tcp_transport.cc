@@ -43,6 +43,7 @@ TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string p
 
 TcpTransport::~TcpTransport() {
   close();
+  reactor_->transport = nullptr;
 }
 
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
