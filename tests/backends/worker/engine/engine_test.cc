@@ -181,9 +181,7 @@ TEST_F(EngineTest, AnAbortTakesEffectAtTheNextStepAndFreesTheCache) {
 
 TEST_F(EngineTest, AnAbortFromAnyThreadReachesWaitingRequestsToo) {
   start();
-  std::vector<RequestId> ids;
-  for (int i = 0; i < 2; ++i)
-    ids.push_back(submit(3, 100));
+  std::vector<RequestId> ids{submit(3, 100)};
   steps_.wait_until_begun(1);
   for (int i = 0; i < 3; ++i)
     ids.push_back(submit(3, 100));
