@@ -32,11 +32,14 @@ Result<void> ChunkedDecoder::take_trailer_line() {
   const std::string_view value = trim(line.substr(colon + 1));
   if (!is_field_value(value)) return bad("a control character in a trailer field");
   switch (header_id(line.substr(0, colon))) {
-    // RFC 9110 6.5.1: fields that frame, route or authenticate mean nothing after the body; nor do those of
-    // one connection (7.6.1) or those by which a proxy vouches for a client.
+    // RFC 9110 6.5.1: fields that frame or route must not be sent after the body: whoever does hopes for a
+    // parser that believes them.
     case HeaderId::kContentLength:
     case HeaderId::kTransferEncoding:
     case HeaderId::kHost:
+      return bad("a trailer field that frames or routes");
+    // Those that authenticate or describe the content mean nothing there; nor do those of one connection
+    // (7.6.1) or those by which a proxy vouches for a client.
     case HeaderId::kAuthorization:
     case HeaderId::kConnection:
     case HeaderId::kKeepAlive:
