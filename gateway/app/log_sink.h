@@ -38,13 +38,14 @@ struct LogSinkOptions {
 // with mode 0640, their directories are created.
 //
 // Overflow: when the queue is full the newest lines are refused and counted. What was logged before a stall
-// is then complete, and the writer pays two additions to learn it; dropping the oldest instead would make a
+// is then complete, and the caller pays three additions to learn it; dropping the oldest instead would make a
 // busy gateway copy lines into a queue only to throw out others. A target that fails (full disk, closed pipe)
 // loses the lines it refused, which are counted, and is tried again with the next.
 //
-// Threads: any. write() and write_batch() cost about 0.6 µs, as they pass a lock and may wake the writer;
-// a shard puts a ShardLogBuffer in front. Nobody may call it while it is destroyed. The destructor writes
-// what is queued; it waits for that, at most drain_wait longer than the target takes bytes.
+// Threads: any. A write takes the queue's lock and wakes the writer if it sleeps: 0.4 µs in a burst, 15 µs
+// (median) when the writer sleeps between lines. A shard therefore puts a ShardLogBuffer in front. Nobody may
+// call it while it is destroyed. The destructor writes what is queued and waits for that, but no longer than
+// drain_wait for a target that takes no bytes.
 class LogSink final : public BatchSink {
  public:
   // Errors: kConfig when the file cannot be opened.

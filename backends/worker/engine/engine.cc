@@ -1,0 +1,168 @@
+#include "backends/worker/engine/engine.h"
+
+#include <exception>
+#include <limits>
+#include <stdexcept>
+
+namespace sluice::worker {
+namespace {
+
+const EngineOptions& checked(const EngineOptions& options) {
+  if (options.max_num_seqs < 1 || options.max_model_len < 2 || options.max_queued < 1 ||
+      options.block_size < 1 || options.kv_blocks < 1) {
+    throw std::invalid_argument("engine: every size must be at least one, max_model_len at least two");
+  }
+  if (options.kv_blocks > std::numeric_limits<std::int32_t>::max() / options.block_size) {
+    throw std::invalid_argument("engine: kv_blocks times block_size must fit in 31 bits");
+  }
+  // Otherwise a decoding sequence could be left out of a step again and again.
+  if (options.max_num_batched_tokens < options.max_num_seqs) {
+    throw std::invalid_argument("engine: max_num_batched_tokens must be at least max_num_seqs");
+  }
+  return options;
+}
+
+}  // namespace
+
+Engine::Engine(std::unique_ptr<ModelRunner> model, const EngineOptions& options, Clock& clock)
+    : options_(checked(options)),
+      clock_(clock),
+      model_(std::move(model)),
+      vocab_size_(model_->vocab_size()),
+      scheduler_(options_, vocab_size_),
+      picked_(static_cast<std::size_t>(options_.max_num_seqs)) {
+  stats_.kv_capacity_tokens = std::int64_t{options_.kv_blocks} * options_.block_size;
+  thread_ = std::thread([this] { run(); });
+}
+
+Engine::~Engine() {
+  stop();
+}
+
+SubmitStatus Engine::submit(Request request) {
+  if (const SubmitStatus status = scheduler_.check(request); status != SubmitStatus::kAccepted) return status;
+  const TimePoint now = clock_.now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return SubmitStatus::kStopped;
+    if (stats_.waiting >= options_.max_queued) return SubmitStatus::kQueueFull;
+    ++stats_.waiting;
+    inbox_.emplace_back(std::move(request), now);
+  }
+  news_.notify_one();
+  return SubmitStatus::kAccepted;
+}
+
+void Engine::abort(RequestId id) {
+  {
+    const std::lock_guard lock(mutex_);
+    aborts_.insert(id);
+  }
+  news_.notify_one();
+}
+
+void Engine::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+}
+
+void Engine::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = stopping_ = true;
+  }
+  news_.notify_one();
+  const std::lock_guard lock(join_mutex_);
+  if (thread_.joinable()) thread_.join();
+}
+
+EngineStats Engine::stats() const {
+  const std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Engine::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    news_.wait(lock,
+               [this] { return stopping_ || !inbox_.empty() || !aborts_.empty() || scheduler_.has_work(); });
+    const bool go_on = take_news(lock);
+    publish();
+    if (!go_on) return;
+    if (scheduler_.has_work()) {
+      try {
+        step();
+      } catch (const std::exception&) {
+        // Out of memory, or an accelerator that is gone: nothing here can be trusted to compute on.
+        return fail();
+      }
+    }
+    lock.lock();
+  }
+}
+
+// Moves submissions and aborts into the scheduler and releases the lock; false if the engine is to end.
+bool Engine::take_news(std::unique_lock<std::mutex>& lock) {
+  auto inbox = std::exchange(inbox_, {});
+  const auto aborts = std::exchange(aborts_, {});
+  const bool stopping = stopping_;
+  lock.unlock();
+  for (auto& [request, submitted] : inbox)
+    scheduler_.add(std::move(request), submitted);
+  for (const RequestId id : aborts)
+    scheduler_.abort(id, FinishReason::kAborted, deliveries_);
+  if (stopping) scheduler_.abort_all(FinishReason::kAborted, deliveries_);
+  return !stopping;
+}
+
+void Engine::step() {
+  const TimePoint begin = clock_.now();
+  const Batch& batch = scheduler_.plan(begin);
+  publish_stats();  // admission has moved requests from waiting to running
+  const std::span picked(picked_.data(), batch.outputs.size());
+  model_->run(batch, scheduler_.banned(), picked);
+  scheduler_.complete(picked, clock_.now(), deliveries_);
+  {
+    const std::lock_guard lock(mutex_);
+    ++stats_.steps;
+  }
+  publish();
+  if (options_.step_interval.count() > 0) clock_.sleep_until(begin + options_.step_interval);
+}
+
+void Engine::fail() {
+  healthy_.store(false, std::memory_order_release);
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  take_news(lock);
+  scheduler_.abort_all(FinishReason::kError, deliveries_);
+  publish();
+}
+
+void Engine::publish_stats() {
+  const std::lock_guard lock(mutex_);
+  stats_.running = scheduler_.running();
+  stats_.waiting = scheduler_.waiting() + static_cast<std::int32_t>(inbox_.size());
+  stats_.kv_used_tokens = std::int64_t{scheduler_.kv_blocks_used()} * options_.block_size;
+  stats_.prompt_tokens = scheduler_.prompt_tokens();
+  stats_.generated_tokens = scheduler_.generated_tokens();
+  for (const Delivery& delivery : deliveries_) {
+    const FinishReason reason = delivery.event.finish;
+    stats_.stopped += reason == FinishReason::kStop;
+    stats_.reached_length += reason == FinishReason::kLength;
+    stats_.aborted += reason == FinishReason::kAborted;
+    stats_.failed += reason == FinishReason::kError;
+  }
+}
+
+// Figures first, then events: whoever hears that a request has finished finds it gone from the gauges.
+void Engine::publish() {
+  publish_stats();
+  for (Delivery& delivery : deliveries_) {
+    delivery.event.tokens = delivery.tokens;
+    if (delivery.sink) delivery.sink->on_tokens(delivery.event);
+  }
+  deliveries_.clear();
+}
+
+}  // namespace sluice::worker

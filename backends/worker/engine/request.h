@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "backends/worker/engine/clock.h"
+
+namespace sluice::worker {
+
+using RequestId = std::uint64_t;
+
+enum class FinishReason {
+  kNone,     // not finished
+  kStop,     // an end-of-sequence or stop token was generated; it is the last token of the event
+  kLength,   // max_tokens or the model's context is used up
+  kAborted,  // by Engine::abort, or because the engine was stopped
+  kError,    // the engine failed
+};
+
+// When a request reached each stage; a stage not reached keeps the value of the one before.
+struct RequestTimes {
+  TimePoint submitted;
+  TimePoint scheduled;  // first rows computed
+  TimePoint first_token;
+  TimePoint last_token;
+};
+
+// News of one request. `tokens` may be empty only in the finishing event; it points into the engine and is
+// valid during the call.
+struct TokenEvent {
+  RequestId id = 0;
+  std::span<const std::int32_t> tokens;
+  FinishReason finish = FinishReason::kNone;
+  // The member of Request::stop_token_ids that ended it; -1 if it was an end-of-sequence token or nothing of
+  // both.
+  std::int32_t stop_token = -1;
+  RequestTimes times;
+
+  bool finished() const noexcept { return finish != FinishReason::kNone; }
+};
+
+// Receives the tokens of requests. Called on the engine's thread: it must only hand the event on, for every
+// sequence in the batch waits for it. Each accepted request gets exactly one finishing event, and nothing
+// after it.
+class TokenSink {
+ public:
+  virtual ~TokenSink() = default;
+  virtual void on_tokens(const TokenEvent& event) noexcept = 0;
+};
+
+// A prompt to be continued greedily.
+struct Request {
+  RequestId id = 0;  // from Engine::new_id
+  std::vector<std::int32_t> prompt;
+  std::int32_t max_tokens = 16;  // cut to what the context leaves room for
+  std::int32_t min_tokens = 0;   // no end-of-sequence or stop token before that many
+  bool ignore_eos = false;
+  std::vector<std::int32_t> stop_token_ids;  // beside the model's own end-of-sequence tokens
+  std::shared_ptr<TokenSink> sink;  // owned by the engine too, until the finishing event was delivered
+};
+
+enum class SubmitStatus {
+  kAccepted,
+  kQueueFull,
+  kStopped,  // the engine was closed, stopped or has failed
+  kEmptyPrompt,
+  kPromptTooLong,  // no room for one more token in max_model_len
+  kTokenOutOfVocabulary,
+  kBadLimits,  // max_tokens < 1, or min_tokens outside [0, max_tokens]
+  kNeverFits,  // prompt and answer need more than the whole KV cache
+};
+
+}  // namespace sluice::worker
