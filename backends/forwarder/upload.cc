@@ -49,6 +49,8 @@ Task<Result<void>> Upload::send_live() {
     sent = co_await upstream_.send_body(piece->bytes, last, stall);
     if (last) break;
   }
+  // The last piece is sent: reading on lets the codec give its buffer back for the minutes of the answer.
+  if (sent) (void)co_await call_.request->live_body->read();
   co_return sent;
 }
 

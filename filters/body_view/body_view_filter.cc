@@ -65,6 +65,8 @@ Task<Result<void>> BodyViewFilter::read(Exchange& exchange, std::uint64_t limit)
     exchange.record.request_bytes = buffer.size();
     if (piece->last) break;
   }
+  // The last piece is copied: reading on lets the codec give its buffer back for the minutes of the answer.
+  (void)co_await exchange.stream.body.read();
   co_return Result<void>();
 }
 

@@ -20,7 +20,7 @@ struct BodyPiece {
 
 // The source of a message body, decoded (no chunk framing). read() suspends until something arrived; its
 // bytes are borrowed until the next read(). After the last piece every further read() yields an empty last
-// piece.
+// piece at once, and lets go of the buffer that the last one was in.
 class BodyReader {
  public:
   virtual ~BodyReader() = default;

@@ -36,7 +36,7 @@ class BackendEnd {
 // the connection.
 struct BackendScript {
   enum class End : unsigned char { kKeepAlive, kClose, kReset, kHang };
-  std::vector<std::string> pieces;
+  std::vector<std::string> pieces = {};
   End end = End::kKeepAlive;
 };
 
