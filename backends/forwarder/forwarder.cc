@@ -5,6 +5,26 @@
 #include "backends/forwarder/upload.h"
 
 namespace sluice {
+namespace {
+
+// Keeps the record's state true while a connection is got, and knows whether a failure was the connect's.
+class Connecting final : public UpstreamPool::Observer {
+ public:
+  explicit Connecting(ExchangeRecord& record) noexcept : record_(record) {
+    record_.state = ExchangeState::kQueued;
+  }
+  void on_connecting() noexcept override {
+    record_.state = ExchangeState::kConnecting;
+    began_ = true;
+  }
+  bool began() const noexcept { return began_; }
+
+ private:
+  ExchangeRecord& record_;
+  bool began_ = false;
+};
+
+}  // namespace
 
 Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) {
   UpstreamCluster& cluster = *call.target;
@@ -17,12 +37,11 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   ++record.attempts;
 
   const TimePoint first_content = loop_.now() + call.timeouts->first_content;
-  record.state = ExchangeState::kQueued;
-  bool connecting = false;
+  Connecting connecting(record);
   Result<UpstreamPool::Lease> lease =
       co_await endpoint.pool->acquire(call.timeouts->connect, first_content, connecting);
   if (!lease) {
-    if (connecting) {
+    if (connecting.began()) {
       endpoint.state->avoid(loop_.now() + UpstreamCluster::kAvoidAfterConnectFailure);
       endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
       call.tried.push_back(static_cast<std::uint32_t>(*picked));
@@ -32,12 +51,11 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
 
   record.state = ExchangeState::kWaiting;
   Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
-  if (!relayed && relayed.error().fault() == Fault::kUpstream) {
+  // A kept-alive connection that was closed under the request says nothing about the endpoint.
+  if (!relayed && relayed.error().fault() == Fault::kUpstream &&
+      relayed.error().retriable != Retriable::kReused) {
     endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
-    // A kept-alive connection that was closed under the request says nothing about the endpoint.
-    if (relayed.error().retriable != Retriable::kReused) {
-      call.tried.push_back(static_cast<std::uint32_t>(*picked));
-    }
+    call.tried.push_back(static_cast<std::uint32_t>(*picked));
   }
   co_return relayed;
 }

@@ -15,8 +15,10 @@ bool is_zero(std::string_view text) noexcept {
 
 void append_hex(std::string& out, std::uint64_t value) {
   constexpr char kDigits[] = "0123456789abcdef";
-  for (int shift = 60; shift >= 0; shift -= 4)
-    out.push_back(kDigits[(value >> shift) & 15]);
+  char digits[16];
+  for (int i = 15; i >= 0; --i, value >>= 4)
+    digits[i] = kDigits[value & 15];
+  out.append(digits, sizeof digits);
 }
 
 // version "-" trace-id "-" parent-id "-" flags; later versions may append fields (W3C Trace Context 4.3).

@@ -19,6 +19,7 @@ class ChunkedDecoder {
   // Bytes of chunk extensions and of trailers that one message may carry.
   static constexpr std::size_t kMaxExtensionBytes = 4 * 1024;
   static constexpr std::size_t kMaxTrailerBytes = 8 * 1024;
+  static constexpr std::size_t kMaxTrailers = 100;
 
   // `malformed` is what a violation is called: the client's fault or the backend's.
   explicit ChunkedDecoder(ErrorKind malformed) noexcept : malformed_(malformed) {}
@@ -36,6 +37,7 @@ class ChunkedDecoder {
  private:
   enum class State : std::uint8_t {
     kSize,
+    kSizeSpace,
     kExtension,
     kSizeLf,
     kData,

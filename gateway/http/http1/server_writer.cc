@@ -23,7 +23,7 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
   state_ = State::kStarted;
   const bool bodyless = request_.is_head || status_has_no_body(head.status);
   // A request body still on its way when the answer begins would sit in front of the next request.
-  if (body_ == nullptr || !body_->complete() || connection_.draining_) request_.keep_alive = false;
+  if (body_ == nullptr || !body_->fully_received() || connection_.draining_) request_.keep_alive = false;
   if (body_ != nullptr) body_->answer_started();
   if (bodyless) {
     mode_ = Mode::kNoBody;

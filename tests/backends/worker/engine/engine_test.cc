@@ -242,7 +242,8 @@ TEST_F(EngineTest, StoppingFinishesEveryRequestBeforeItReturns) {
   steps_.wait_until_begun(1);
   std::thread stopper([this] { engine_->stop(); });
   // Only once the engine has been told may the step end, or it would go on to one that nobody allows.
-  while (engine_->submit(request(3, 2)) != SubmitStatus::kStopped) std::this_thread::yield();
+  while (engine_->submit(request(3, 2)) != SubmitStatus::kStopped)
+    std::this_thread::yield();
   steps_.allow(1);
   stopper.join();
   for (const RequestId id : ids)

@@ -1,0 +1,331 @@
+#include "backends/worker/api/api.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "backends/worker/api/json_writer.h"
+#include "backends/worker/api/prompt.h"
+#include "backends/worker/api/reply.h"
+#include "gateway/base/prometheus_text.h"
+
+namespace sluice::worker {
+namespace {
+
+constexpr std::string_view kGuarded[] = {"/v1", "/v2", "/inference",
+                                         "/cohere"};  // need the key, if there is one
+
+std::int64_t unix_seconds(const Loop& loop) {
+  return std::chrono::duration_cast<std::chrono::seconds>(loop.time().wall().time_since_epoch()).count();
+}
+
+// Takes the same time for every key of one length.
+bool equal_keys(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < a.size(); ++i)
+    difference |= static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i]);
+  return difference == 0;
+}
+
+bool is_json(std::string_view content_type) {
+  content_type = content_type.substr(0, content_type.find(';'));
+  while (content_type.ends_with(' ') || content_type.ends_with('\t'))
+    content_type.remove_suffix(1);
+  return equals_ignoring_case(content_type, kJsonType);
+}
+
+// Changes whenever the model or what shapes its answers does.
+std::string make_fingerprint(const ServedModel& model, const EngineOptions& options,
+                             std::string_view version) {
+  const std::string all = fmt::format("{}|{}|{}|{}|{}", model.names.front(), model.root,
+                                      options.max_model_len, model.vocab_size, version);
+  std::uint32_t hash = 2166136261u;  // FNV-1a
+  for (const char c : all)
+    hash = (hash ^ static_cast<unsigned char>(c)) * 16777619u;
+  return fmt::format("sluice-{}-{:08x}", version, hash);
+}
+
+// The whole body; an error that can be answered has a status.
+Task<Result<std::string>> read_body(BodyReader& reader) {
+  std::string body;
+  for (;;) {
+    Result<BodyPiece> piece = co_await reader.read();
+    if (!piece) co_return fail(std::move(piece.error()));
+    body += piece->bytes;
+    if (piece->last) co_return body;
+  }
+}
+
+ApiError from_http(const Error& error) {
+  const int status = traits(error.kind).status;
+  return {status, status < 500 ? "BadRequestError" : "InternalServerError", error.detail, std::nullopt};
+}
+
+// Reads and parses a request's body; the media type is looked at first.
+template <class Request>
+Task<Parsed<Request>> read_request(ServerStream& stream, Parsed<Request> (*parse)(std::string_view)) {
+  if (!is_json(stream.head.headers.get(HeaderId::kContentType))) {
+    co_return std::unexpected(ApiError{
+        400, "Bad Request", "Unsupported Media Type: Only 'application/json' is allowed", std::nullopt});
+  }
+  Result<std::string> body = co_await read_body(stream.body);
+  if (!body) co_return std::unexpected(from_http(body.error()));
+  co_return parse(*body);
+}
+
+}  // namespace
+
+Api::Api(Loop& loop, const ServedModel& model, Generator& generator, ApiOptions options)
+    : loop_(loop),
+      model_(model),
+      generator_(generator),
+      options_(std::move(options)),
+      fingerprint_(make_fingerprint(model, generator.options(), options_.version)),
+      mailbox_(loop),
+      metrics_(model.names.front(), generator.options()) {}
+
+const std::vector<Api::Route>& Api::routes() {
+  static const std::vector<Route> routes = {
+      {"/v1/chat/completions", Method::kPost, &Api::chat_completions, true},
+      {"/v1/completions", Method::kPost, &Api::completions, true},
+      {"/v1/models", Method::kGet, &Api::models},
+      {"/tokenize", Method::kPost, &Api::tokenize_text},
+      {"/detokenize", Method::kPost, &Api::detokenize_text},
+      {"/health", Method::kGet, &Api::health},
+      {"/ping", Method::kGet, &Api::health},
+      {"/ping", Method::kPost, &Api::health},
+      {"/metrics", Method::kGet, &Api::metrics},
+      {"/load", Method::kGet, &Api::show_load},
+      {"/version", Method::kGet, &Api::version},
+  };
+  return routes;
+}
+
+Task<Result<void>> Api::serve(ServerStream& stream) {
+  const RequestHead& head = stream.head;
+  if (!is_authorized(head))
+    co_return co_await reply(stream.client, 401, kJsonType, R"({"error":"Unauthorized"})");
+  const Route* route = nullptr;
+  bool known = false;
+  for (const Route& r : routes()) {
+    if (r.path != head.path()) continue;
+    known = true;
+    if (r.method == head.method) route = &r;
+  }
+  if (!known) co_return co_await reply(stream.client, 404, kJsonType, R"({"detail":"Not Found"})");
+  if (route == nullptr) {
+    co_return co_await reply(stream.client, 405, kJsonType, R"({"detail":"Method Not Allowed"})");
+  }
+  struct Load {
+    std::int64_t* count;
+    explicit Load(std::int64_t* c) : count(c) { ++*count; }
+    ~Load() { --*count; }
+  };
+  std::optional<Load> load;
+  if (route->is_inference) load.emplace(&load_);
+  co_return co_await (this->*route->endpoint)(stream);
+}
+
+Task<Result<void>> Api::refuse(RefusedRequest refused) {
+  return reply(refused.client, from_http(refused.error));
+}
+
+bool Api::is_authorized(const RequestHead& head) const {
+  if (options_.api_keys.empty() || head.method == Method::kOptions) return true;
+  const bool guarded =
+      std::ranges::any_of(kGuarded, [&](std::string_view prefix) { return head.path().starts_with(prefix); });
+  if (!guarded) return true;
+  const std::string_view value = head.headers.get(HeaderId::kAuthorization);
+  const std::size_t space = value.find(' ');
+  if (space == std::string_view::npos || !equals_ignoring_case(value.substr(0, space), "bearer"))
+    return false;
+  bool matches = false;
+  for (const std::string& key : options_.api_keys)
+    matches |= equal_keys(key, value.substr(space + 1));
+  return matches;
+}
+
+std::optional<ApiError> Api::unknown_model(const std::optional<std::string>& name) const {
+  if (!name || name->empty() || model_.is_called(*name)) return std::nullopt;
+  return ApiError{404, "NotFoundError", fmt::format("The model `{}` does not exist.", *name), "model"};
+}
+
+Task<Result<void>> Api::health(ServerStream& stream) {
+  return reply(stream.client, generator_.healthy() ? 200 : 503, {}, {});
+}
+
+Task<Result<void>> Api::version(ServerStream& stream) {
+  return reply(stream.client, 200, kJsonType, fmt::format(R"({{"version":"{}"}})", options_.version));
+}
+
+Task<Result<void>> Api::show_load(ServerStream& stream) {
+  return reply(stream.client, 200, kJsonType, fmt::format(R"({{"server_load":{}}})", load_));
+}
+
+Task<Result<void>> Api::metrics(ServerStream& stream) {
+  return reply(stream.client, 200, kPrometheusContentType, metrics_.text(generator_.stats()));
+}
+
+Task<Result<void>> Api::models(ServerStream& stream) {
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.member("object", "list");
+  json.key("data");
+  json.begin_array();
+  for (const std::string& name : model_.names) {
+    json.begin_object();
+    json.member("id", name);
+    json.member("object", "model");
+    json.member("created", model_.created);
+    json.member("owned_by", "vllm");
+    json.member("root", model_.root);
+    json.member("parent", nullptr);
+    json.member("max_model_len", model_.max_model_len);
+    json.key("permission");
+    json.begin_array();
+    json.begin_object();
+    json.member("id", "modelperm-" + fresh_id());
+    json.member("object", "model_permission");
+    json.member("created", model_.created);
+    json.member("allow_create_engine", false);
+    json.member("allow_sampling", true);
+    json.member("allow_logprobs", true);
+    json.member("allow_search_indices", false);
+    json.member("allow_view", true);
+    json.member("allow_fine_tuning", false);
+    json.member("organization", "*");
+    json.member("group", nullptr);
+    json.member("is_blocking", false);
+    json.end_object();
+    json.end_array();
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+  return reply(stream.client, 200, kJsonType, std::move(body));
+}
+
+std::string Api::fresh_id() {
+  return fmt::format("{:016x}{:016x}", loop_.random().next(), loop_.random().next());
+}
+
+Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix, GenerationFields fields,
+                                 TokenIds prompt) {
+  const Parsed<std::int32_t> limit = answer_limit(model_, prompt, fields);
+  if (!limit) return std::unexpected(limit.error());
+  const std::string_view header = stream.head.headers.get(HeaderId::kXRequestId);
+  GenerationPlan plan;
+  plan.identity.id = prefix;
+  plan.identity.id += !header.empty()     ? std::string(header)
+                      : fields.request_id ? *fields.request_id
+                                          : fresh_id();
+  plan.identity.created = unix_seconds(loop_);
+  plan.identity.model = model_.names.front();
+  plan.identity.fingerprint = fingerprint_;
+  plan.fields = std::move(fields);
+  plan.prompt = std::move(prompt);
+  plan.max_tokens = *limit;
+  return plan;
+}
+
+Task<Result<void>> Api::chat_completions(ServerStream& stream) {
+  Parsed<ChatRequest> request = co_await read_request(stream, &parse_chat_request);
+  if (!request) co_return co_await reply(stream.client, request.error());
+  if (const auto error = unknown_model(request->fields.model))
+    co_return co_await reply(stream.client, *error);
+  const Parsed<std::string> text = render_conversation(model_, request->conversation);
+  if (!text) co_return co_await reply(stream.client, text.error());
+  Parsed<TokenIds> tokens = tokenize(model_, *text, request->conversation.add_special_tokens);
+  if (!tokens) co_return co_await reply(stream.client, tokens.error());
+  co_return co_await run(chat_format_,
+                         plan(stream, "chatcmpl-", std::move(request->fields), std::move(*tokens)), stream);
+}
+
+Task<Result<void>> Api::completions(ServerStream& stream) {
+  Parsed<CompletionRequest> request = co_await read_request(stream, &parse_completion_request);
+  if (!request) co_return co_await reply(stream.client, request.error());
+  if (const auto error = unknown_model(request->fields.model))
+    co_return co_await reply(stream.client, *error);
+  Parsed<TokenIds> tokens;
+  std::string echo;
+  if (const auto* text = std::get_if<std::string>(&request->prompt)) {
+    tokens = tokenize(model_, *text, request->add_special_tokens);
+    if (request->echo) echo = *text;
+  } else {
+    tokens = std::get<TokenIds>(std::move(request->prompt));
+    if (request->echo) echo = model_.tokenizer.decode(*tokens, request->fields.text.skip_special_tokens);
+  }
+  if (!tokens) co_return co_await reply(stream.client, tokens.error());
+  // No tokens wanted: the engine computes the one that it always does.
+  const bool only_echo = request->fields.max_tokens == 0;
+  if (only_echo) request->fields.max_tokens = 1;
+  Parsed<GenerationPlan> planned = plan(stream, "cmpl-", std::move(request->fields), std::move(*tokens));
+  if (planned) {
+    planned->echo = std::move(echo);
+    planned->only_echo = only_echo;
+  }
+  co_return co_await run(completion_format_, std::move(planned), stream);
+}
+
+Task<Result<void>> Api::run(const AnswerFormat& format, Parsed<GenerationPlan> plan, ServerStream& stream) {
+  if (!plan) co_return co_await reply(stream.client, plan.error());
+  const GenerationServices services{model_, generator_, mailbox_, metrics_};
+  co_return co_await answer(services, format, std::move(*plan), stream, loop_.now() - stream.received_at);
+}
+
+Task<Result<void>> Api::tokenize_text(ServerStream& stream) {
+  const Parsed<TokenizeRequest> request = co_await read_request(stream, &parse_tokenize_request);
+  if (!request) co_return co_await reply(stream.client, request.error());
+  if (const auto error = unknown_model(request->model)) co_return co_await reply(stream.client, *error);
+  Parsed<std::string> text;
+  if (const auto* conversation = std::get_if<Conversation>(&request->input)) {
+    text = render_conversation(model_, *conversation);
+  } else {
+    text = std::get<std::string>(request->input);
+  }
+  if (!text) co_return co_await reply(stream.client, text.error());
+  const Parsed<TokenIds> tokens = tokenize(model_, *text, request->add_special_tokens, false);
+  if (!tokens) co_return co_await reply(stream.client, tokens.error());
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.member("count", tokens->size());
+  json.member("max_model_len", model_.max_model_len);
+  json.key("tokens");
+  json.value(std::span<const std::int32_t>(*tokens));
+  json.key("token_strs");
+  if (request->return_token_strs) {
+    json.begin_array();
+    for (const std::int32_t token : *tokens)
+      json.value(model_.tokenizer.bytes_of(token));
+    json.end_array();
+  } else {
+    json.value(nullptr);
+  }
+  json.end_object();
+  co_return co_await reply(stream.client, 200, kJsonType, std::move(body));
+}
+
+Task<Result<void>> Api::detokenize_text(ServerStream& stream) {
+  const Parsed<DetokenizeRequest> request = co_await read_request(stream, &parse_detokenize_request);
+  if (!request) co_return co_await reply(stream.client, request.error());
+  if (const auto error = unknown_model(request->model)) co_return co_await reply(stream.client, *error);
+  for (const std::int32_t token : request->tokens) {
+    if (token < model_.vocab_size) continue;
+    co_return co_await reply(
+        stream.client, rule_error(fmt::format("Token id {} is out of vocabulary, which has {} ids.", token,
+                                              model_.vocab_size)));
+  }
+  std::string body;
+  JsonWriter json(body);
+  json.begin_object();
+  json.member("prompt", model_.tokenizer.decode(request->tokens, false));
+  json.end_object();
+  co_return co_await reply(stream.client, 200, kJsonType, std::move(body));
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "backends/worker/api/answer_text.h"
+#include "backends/worker/api/api_error.h"
+#include "gateway/llm/text/jinja/value.h"
+
+namespace sluice::worker {
+
+// What both kinds of generation may say. Everything was checked as far as it can be without the model.
+struct GenerationFields {
+  std::optional<std::string> model;
+  bool stream = false;
+  bool include_usage = false;
+  bool continuous_usage = false;
+  std::optional<std::int64_t> max_tokens;
+  std::string_view max_tokens_name = "max_tokens";  // the member it came from
+  bool ignore_eos = false;
+  std::vector<std::int32_t> stop_token_ids;
+  TextOptions text;
+  bool return_token_ids = false;
+  std::optional<std::string> request_id;
+};
+
+using TokenIds = std::vector<std::int32_t>;
+
+// POST /v1/completions.
+struct CompletionRequest {
+  GenerationFields fields;
+  std::variant<std::string, TokenIds> prompt;
+  bool add_special_tokens = true;
+  bool echo = false;
+};
+
+// What is rendered with the model's chat template.
+struct Conversation {
+  jinja::List messages;  // normalised: content is a string, arguments of tool calls are objects
+  bool add_generation_prompt = true;
+  jinja::Dict template_variables;  // further ones: chat_template_kwargs, documents, reasoning_effort
+  bool add_special_tokens = false;
+};
+
+// POST /v1/chat/completions.
+struct ChatRequest {
+  GenerationFields fields;
+  Conversation conversation;
+};
+
+// POST /tokenize.
+struct TokenizeRequest {
+  std::optional<std::string> model;
+  std::variant<std::string, Conversation> input;
+  bool add_special_tokens = true;
+  bool return_token_strs = false;
+};
+
+// POST /detokenize.
+struct DetokenizeRequest {
+  std::optional<std::string> model;
+  TokenIds tokens;
+};
+
+// Each reads a request's body. Members that vLLM does not know are ignored; those that it knows and this
+// server does not honour are refused by name, unless greedy decoding makes them idle (temperature, top_p,
+// top_k, min_p, seed and the penalties are checked and otherwise ignored).
+Parsed<CompletionRequest> parse_completion_request(std::string_view json);
+Parsed<ChatRequest> parse_chat_request(std::string_view json);
+Parsed<TokenizeRequest> parse_tokenize_request(std::string_view json);
+Parsed<DetokenizeRequest> parse_detokenize_request(std::string_view json);
+
+}  // namespace sluice::worker

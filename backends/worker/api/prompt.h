@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "backends/worker/api/api_request.h"
+#include "backends/worker/api/served_model.h"
+
+namespace sluice::worker {
+
+// The conversation as the model was trained to read it.
+Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation);
+
+// The tokens of a text. Refuses one that cannot fit the model's context before any work is done on it, unless
+// `bounded` is off.
+Parsed<TokenIds> tokenize(const ServedModel& model, std::string_view text, bool add_special_tokens,
+                          bool bounded = true);
+
+// How many tokens the answer may have: the smallest of the request's limit, the checkpoint's and what the
+// context leaves. Refuses a prompt that is empty, too long, or of ids beyond the vocabulary, and a request
+// for more than the context holds.
+Parsed<std::int32_t> answer_limit(const ServedModel& model, const TokenIds& prompt,
+                                  const GenerationFields& fields);
+
+}  // namespace sluice::worker

@@ -1,0 +1,37 @@
+#include "backends/worker/api/served_model.h"
+
+#include <algorithm>
+
+namespace sluice::worker {
+
+bool ServedModel::is_called(std::string_view name) const {
+  return std::ranges::find(names, name) != names.end();
+}
+
+Result<ServedModel> load_served_model(const std::filesystem::path& directory,
+                                      const GenerationConfig& generation) {
+  const auto path = directory / "tokenizer.json";
+  Result<text::Tokenizer> tokenizer = text::Tokenizer::load(path);
+  if (!tokenizer) return fail(ErrorKind::kConfig, path.string() + ": " + tokenizer.error().detail);
+  ServedModel model{.tokenizer = std::move(*tokenizer)};
+  for (std::size_t id = 0; id < model.tokenizer.size(); ++id) {
+    const auto bytes = model.tokenizer.bytes_of(static_cast<text::TokenId>(id));
+    model.longest_token = std::max(model.longest_token, bytes.size());
+  }
+  Result<text::ChatFormat> format = text::load_chat_format(directory);
+  if (!format) return fail(std::move(format.error()));
+  if (!format->source.empty()) {
+    Result<text::ChatTemplate> parsed = text::ChatTemplate::parse(format->source);
+    if (!parsed) return fail(ErrorKind::kConfig, directory.string() + ": " + parsed.error().detail);
+    model.chat_template = std::move(*parsed);
+  }
+  model.bos_text = std::move(format->bos_token);
+  model.eos_text = std::move(format->eos_token);
+  if (const auto eos = model.tokenizer.find(model.eos_text); eos && !model.eos_text.empty()) {
+    model.eos_token = *eos;
+  }
+  model.max_new_tokens = generation.max_new_tokens;
+  return model;
+}
+
+}  // namespace sluice::worker

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "backends/worker/model/generation_config.h"
+#include "gateway/base/result.h"
+#include "gateway/llm/text/chat_template.h"
+#include "gateway/llm/text/tokenizer.h"
+
+namespace sluice::worker {
+
+// What the API knows of the model it serves. Immutable while serving; any thread may read it.
+struct ServedModel {
+  text::Tokenizer tokenizer;
+  std::vector<std::string> names = {};  // what requests may call it; the first labels answers and metrics
+  std::string root = {};                // where it was loaded from, as the operator said it
+  std::int64_t created = 0;             // unix seconds
+  std::int32_t max_model_len = 0;
+  std::int32_t vocab_size = 0;
+  std::int32_t eos_token = -1;  // ends an answer without being named as its stop_reason
+  std::optional<text::ChatTemplate> chat_template = {};
+  std::string bos_text = {};
+  std::string eos_text = {};
+  std::optional<std::int64_t> max_new_tokens = {};  // generation_config.json's limit on every answer
+  std::size_t longest_token = 1;  // bytes: no text of n bytes has fewer than n / this tokens
+
+  bool is_called(std::string_view name) const;
+};
+
+// Reads the tokenizer and the chat template of a checkpoint directory. The sizes that the engine decides
+// (max_model_len, vocab_size) and the names are the caller's to set. Fails (kConfig) with the file's name.
+Result<ServedModel> load_served_model(const std::filesystem::path& directory,
+                                      const GenerationConfig& generation);
+
+}  // namespace sluice::worker

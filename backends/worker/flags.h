@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace sluice::worker {
+
+// The command line, with vLLM's names and meanings where vLLM has them.
+struct Flags {
+  std::string model;
+  std::vector<std::string> served_names;  // the model's path if empty
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 8000;
+  std::string uds;  // instead of host and port, if not empty
+  std::string dtype = "auto";
+  std::int32_t max_model_len = 0;  // 0: the checkpoint's
+  std::int32_t max_num_seqs = 32;
+  std::int32_t max_num_batched_tokens = 512;
+  std::int64_t step_interval_ms = 0;
+  std::int64_t shutdown_timeout_s = 0;
+  std::vector<std::string> api_keys;
+  bool disable_log_stats = false;
+};
+
+// Reads the command line. Prints help, the version or what is wrong, and returns the exit status, where the
+// program is to end at once.
+std::optional<int> parse_flags(int argc, char** argv, Flags& flags);
+
+}  // namespace sluice::worker

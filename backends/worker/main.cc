@@ -1,0 +1,158 @@
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <filesystem>
+#include <string>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+
+#include "backends/worker/api/api.h"
+#include "backends/worker/device/cpu_device.h"
+#include "backends/worker/engine/load_engine.h"
+#include "backends/worker/flags.h"
+#include "backends/worker/port_reservation.h"
+#include "backends/worker/stderr_log.h"
+#include "gateway/http/server.h"
+#include "gateway/net/hangup_watch.h"
+#include "gateway/runtime/loop.h"
+#include "gateway/runtime/task_group.h"
+
+namespace sluice::worker {
+namespace {
+
+// vLLM closes a connection that is idle for so long (VLLM_HTTP_TIMEOUT_KEEP_ALIVE).
+constexpr Duration kKeepAlive = std::chrono::seconds(5);
+constexpr std::uint64_t kLargestBody = 64u << 20;
+// How long the last words of aborted answers may take to reach their clients.
+constexpr Duration kFarewell = std::chrono::seconds(2);
+constexpr Duration kLook = std::chrono::milliseconds(20);
+
+EngineOptions engine_options(const Flags& flags) {
+  EngineOptions options;
+  options.max_model_len = flags.max_model_len;
+  options.max_num_seqs = flags.max_num_seqs;
+  options.max_num_batched_tokens = flags.max_num_batched_tokens;
+  options.step_interval = std::chrono::milliseconds(flags.step_interval_ms);
+  return options;
+}
+
+ServerOptions server_options() {
+  ServerOptions options;
+  options.http1.idle_timeout = kKeepAlive;
+  options.http1.max_body_bytes = kLargestBody;
+  return options;
+}
+
+// Serves until a signal, then stops in order: no new connections, the answers under way, the engine.
+class Service {
+ public:
+  Service(Loop& loop, Api& api, Engine& engine, ListenSocket socket, Log& log, Duration patience)
+      : loop_(loop),
+        api_(api),
+        engine_(engine),
+        log_(log),
+        patience_(patience),
+        hangups_(loop),
+        server_(loop, hangups_, std::move(socket), server_options(), limit_, api),
+        signals_(loop.io(), SIGINT, SIGTERM) {
+    await_signal();
+  }
+
+ private:
+  void await_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int) {
+      if (error) return;
+      // A second signal does not wait for anybody.
+      if (std::exchange(stopping_, true)) return loop_.stop();
+      await_signal();
+      tasks_.spawn(stop());
+    });
+  }
+
+  Task<void> stop() {
+    log_.info("stopping", {{"requests", api_.load()}});
+    engine_.close();
+    server_.drain();
+    for (const auto deadline = loop_.now() + patience_; api_.load() > 0 && loop_.now() < deadline;) {
+      co_await sleep_until(loop_, loop_.now() + kLook);
+    }
+    engine_.stop();
+    for (const auto deadline = loop_.now() + kFarewell;
+         server_.connections() > 0 && loop_.now() < deadline;) {
+      co_await sleep_until(loop_, loop_.now() + kLook);
+    }
+    loop_.stop();
+  }
+
+  Loop& loop_;
+  Api& api_;
+  Engine& engine_;
+  Log& log_;
+  const Duration patience_;
+  ConnectionLimit limit_;
+  HangupWatch hangups_;
+  Server server_;
+  boost::asio::signal_set signals_;
+  bool stopping_ = false;
+  TaskGroup tasks_;
+};
+
+Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
+  Address address = Address::unix_socket(flags.uds);
+  if (flags.uds.empty())
+    address = Address::tcp(flags.host == "localhost" ? "127.0.0.1" : flags.host, flags.port);
+  Result<PortReservation> reserved = PortReservation::take(address);
+  if (!reserved) return fail(std::move(reserved.error()));
+
+  CpuDevice device;
+  SteadyClock clock;
+  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), device, clock);
+  Result<ServedModel> model = load_served_model(flags.model, loaded.generation);
+  if (!model) return fail(std::move(model.error()));
+  model->root = flags.model;
+  model->names = flags.served_names;
+  if (model->names.empty()) model->names = {flags.model};
+  model->created = std::chrono::duration_cast<std::chrono::seconds>(time.wall().time_since_epoch()).count();
+  model->max_model_len = loaded.engine->options().max_model_len;
+  model->vocab_size = loaded.engine->vocab_size();
+
+  Loop loop(time, system_seed());
+  EngineGenerator generator(*loaded.engine);
+  Api api(loop, *model, generator, {.api_keys = flags.api_keys, .version = SLUICE_VERSION});
+  ListenOptions listen;
+  listen.reuse_port = false;
+  Result<ListenSocket> socket = ListenSocket::bind(reserved->address(), listen);
+  if (!socket) return fail(std::move(socket.error()));
+  const std::string where = socket->address().to_string();
+  Service service(loop, api, *loaded.engine, std::move(*socket), log,
+                  std::chrono::seconds(flags.shutdown_timeout_s));
+  log.info("listening", {{"address", where},
+                         {"model", model->names.front()},
+                         {"max_model_len", model->max_model_len},
+                         {"kv_cache_tokens", loaded.engine->stats().kv_capacity_tokens}});
+  loop.run();
+  // Whatever ended the loop: the engine hands nothing to it any more once it is gone.
+  loaded.engine->stop();
+  return {};
+}
+
+}  // namespace
+}  // namespace sluice::worker
+
+int main(int argc, char** argv) {
+  sluice::worker::Flags flags;
+  if (const auto status = sluice::worker::parse_flags(argc, argv, flags)) return *status;
+  const sluice::SystemTime time;
+  sluice::worker::StderrLog log(time);
+  try {
+    const auto served = sluice::worker::serve(flags, time, log);
+    if (served) return 0;
+    log.error("cannot serve", {{"reason", served.error().detail}});
+  } catch (const std::exception& error) {
+    log.error("cannot serve", {{"reason", error.what()}});
+  }
+  return EXIT_FAILURE;
+}
