@@ -51,6 +51,8 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
 
   record.state = ExchangeState::kWaiting;
   Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
+  // What was relayed as it arrived is gone: only the client could send it again.
+  if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
   // A kept-alive connection that was closed under the request says nothing about the endpoint.
   if (!relayed && relayed.error().fault() == Fault::kUpstream &&
       relayed.error().retriable != Retriable::kReused) {
@@ -71,13 +73,15 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
   }
   // A stream of events says 200 before its first token: its head waits for that token, so that a failure
   // until then is still an answer of its own. Any other head goes out when the body keeps it waiting.
-  const bool holds_head = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
-  Result<void> started = co_await out.start(std::move(*head));
-  if (!started) co_return started;
+  bool held = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
+  if (!held) {
+    Result<void> started = co_await out.start(std::move(*head));
+    if (!started) co_return started;
+  }
 
   TimePoint deadline = first_content;
   for (;;) {
-    if (!holds_head && !upstream.has_buffered()) {
+    if (!held && !upstream.has_buffered()) {
       Result<void> flushed = co_await out.flush();
       if (!flushed) co_return flushed;
     }
@@ -87,6 +91,10 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
       co_return fail(std::move(piece.error()));
     }
     call.record->state = ExchangeState::kStreaming;
+    if (std::exchange(held, false)) {
+      Result<void> started = co_await out.start(std::move(*head));
+      if (!started) co_return started;
+    }
     if (piece->last) co_return co_await out.finish(piece->bytes, upstream.trailers());
     Result<void> written = co_await out.write(piece->bytes);
     if (!written) co_return written;

@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 #include <charconv>
+#include <utility>
 
 #include "gateway/http/http1/server_body.h"
 #include "gateway/http/http_date.h"
@@ -71,7 +72,10 @@ Result<void> ServerConnection::Writer::sent(Sent outcome) {
 }
 
 Task<Result<void>> ServerConnection::Writer::send_slowly(Task<Sent> sending) {
+  // A write that is given up half way, when a deadline cancels it, leaves a torn chunk: nothing may follow.
+  const State state = std::exchange(state_, State::kBroken);
   const Sent outcome = co_await sending;
+  state_ = state;
   co_return sent(outcome);
 }
 
