@@ -1,6 +1,7 @@
 """A connection seen as bytes, and just enough HTTP/1.1 to take messages apart without forgiving anything."""
 
 import dataclasses
+import select
 import socket
 import struct
 
@@ -128,10 +129,11 @@ class Wire:
         """No end has arrived so far. Does not wait."""
         if self.ended:
             return False
-        try:
-            peeked = self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
+        readable, _, _ = select.select([self.socket], [], [], 0)
+        if not readable:
             return True
+        try:
+            peeked = self.socket.recv(1, socket.MSG_PEEK)
         except ConnectionResetError:
             return False
         return bool(peeked)
