@@ -104,15 +104,10 @@ class Wire:
             pass
         return self._take(len(self.received) - self._used)
 
-    def discard(self, size):
-        """Reads and forgets so many bytes, keeping none."""
-        left = size - (len(self.received) - self._used)
-        self._used = len(self.received)
-        while left > 0:
-            data = self.socket.recv(min(left, 1 << 20))
-            if not data:
-                raise EOFError(f"eof with {left} bytes to come")
-            left -= len(data)
+    def forget(self):
+        """Drops what has been read, for answers that are too long to keep."""
+        del self.received[:self._used]
+        self._used = 0
 
     def _take(self, size):
         data = bytes(self.received[self._used:self._used + size])

@@ -4,7 +4,7 @@ import http.client
 
 from . import process, prometheus, suite
 
-MODEL = process.SOURCE / "shared" / "models" / "tiny"
+MODEL = process.SOURCE / "backends" / "worker" / "models" / "tiny" / "v1"
 
 
 class Worker:
