@@ -33,50 +33,72 @@ class UpstreamPool::Connection final : public ListNode<UpstreamPool>, private Re
   Timer idle_timer_;
 };
 
-namespace {
-
 // A place among the pool's connections, kept when the connection is there and given back otherwise.
-class ConnectPlace {
+class UpstreamPool::ConnectPlace {
  public:
-  ConnectPlace(std::size_t& open, Gauge& gauge, Signal& room) noexcept
-      : open_(open), gauge_(gauge), room_(room) {
-    ++open_;
-    gauge_.add(1);
+  explicit ConnectPlace(UpstreamPool& pool) noexcept : pool_(pool) {
+    ++pool_.open_;
+    pool_.metrics_.open.add(1);
   }
   ConnectPlace(const ConnectPlace&) = delete;
   ~ConnectPlace() {
-    if (kept_) return;
-    --open_;
-    gauge_.add(-1);
-    room_.notify_one();
+    if (!kept_) pool_.forget();
   }
   void keep() noexcept { kept_ = true; }
 
  private:
-  std::size_t& open_;
-  Gauge& gauge_;
-  Signal& room_;
+  UpstreamPool& pool_;
   bool kept_ = false;
 };
 
-class CountWhileAlive {
+// A request's place in the queue. co_await yields true when it is its turn: the room is then promised to it
+// and must be taken before anything else runs; false when the deadline passed.
+class UpstreamPool::Turn final : public Waiter {
  public:
-  CountWhileAlive(std::size_t& count, Gauge& gauge) noexcept : count_(count), gauge_(gauge) {
-    ++count_;
-    gauge_.add(1);
+  Turn(UpstreamPool& pool, TimePoint deadline) noexcept
+      : pool_(pool), deadline_(deadline), timer_(&expired, this) {
+    ++pool_.waiting_;
+    pool_.metrics_.waiting.add(1);
   }
-  CountWhileAlive(const CountWhileAlive&) = delete;
-  ~CountWhileAlive() {
-    --count_;
-    gauge_.add(-1);
+  ~Turn() {
+    --pool_.waiting_;
+    pool_.metrics_.waiting.add(-1);
+    if (!granted_) return;
+    // The client left between the grant and its turn: without this the room would be nobody's.
+    --pool_.granted_;
+    pool_.grant_room();
+  }
+
+  void grant() noexcept {
+    granted_ = true;
+    ++pool_.granted_;
+    timer_.disarm();
+    pool_.loop_.make_ready(*this);
+  }
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> awaiting) noexcept {
+    coroutine = awaiting;
+    pool_.queue_.push_back(*this);
+    pool_.loop_.arm(timer_, deadline_);
+  }
+  bool await_resume() noexcept {
+    if (!std::exchange(granted_, false)) return false;
+    --pool_.granted_;
+    return true;
   }
 
  private:
-  std::size_t& count_;
-  Gauge& gauge_;
-};
+  static void expired(void* self) {
+    auto& turn = *static_cast<Turn*>(self);
+    turn.pool_.loop_.make_ready(turn);
+  }
 
-}  // namespace
+  UpstreamPool& pool_;
+  TimePoint deadline_;
+  Timer timer_;
+  bool granted_ = false;
+};
 
 UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, const PoolOptions& options,
                            PoolMetrics metrics)
@@ -84,47 +106,49 @@ UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, co
       connector_(connector),
       address_(std::move(address)),
       options_(options),
-      metrics_(metrics),
-      room_(loop) {}
+      metrics_(metrics) {}
 
 UpstreamPool::~UpstreamPool() {
   while (!idle_.empty())
     drop(idle_.front());
 }
 
+bool UpstreamPool::has_room() const noexcept {
+  return idle_count_ + options_.max_connections > open_ + granted_;
+}
+
+void UpstreamPool::grant_room() noexcept {
+  while (!queue_.empty() && has_room())
+    static_cast<Turn*>(queue_.pop_front())->grant();
+}
+
 Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout, TimePoint queue_deadline,
-                                                        bool& connecting) {
-  connecting = false;
-  std::optional<CountWhileAlive> waiting;
-  for (;;) {
-    if (Connection* connection = idle_.pop_front()) {
-      --idle_count_;
-      metrics_.idle.add(-1);
-      connection->end_idle();
-      co_return Lease(*this, std::unique_ptr<Connection>(connection));
+                                                        Observer& observer) {
+  if (!has_room()) {
+    if (waiting_ >= options_.max_waiting) {
+      metrics_.overflows.add();
+      co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
     }
-    if (open_ < options_.max_connections) {
-      connecting = true;
-      co_return co_await open(connect_timeout);
-    }
-    if (!waiting) {
-      if (waiting_ >= options_.max_waiting) {
-        metrics_.overflows.add();
-        co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
-      }
-      waiting.emplace(waiting_, metrics_.waiting);
-    }
-    const bool in_time = co_await room_.wait(queue_deadline);
+    Turn turn(*this, queue_deadline);
+    const bool in_time = co_await turn;
     if (!in_time) {
       metrics_.overflows.add();
       co_return fail(ErrorKind::kOverloaded,
                      "no connection to " + address_.to_string() + " became free in time");
     }
   }
+  if (Connection* connection = idle_.pop_front()) {
+    --idle_count_;
+    metrics_.idle.add(-1);
+    connection->end_idle();
+    co_return Lease(*this, std::unique_ptr<Connection>(connection));
+  }
+  observer.on_connecting();
+  co_return co_await open(connect_timeout);
 }
 
 Task<Result<UpstreamPool::Lease>> UpstreamPool::open(Duration connect_timeout) {
-  ConnectPlace place(open_, metrics_.open, room_);
+  ConnectPlace place(*this);
   metrics_.connects.add();
   Result<std::unique_ptr<Transport>> transport =
       co_await connector_.connect(address_, loop_.now() + connect_timeout);
@@ -138,7 +162,9 @@ Task<Result<UpstreamPool::Lease>> UpstreamPool::open(Duration connect_timeout) {
 }
 
 void UpstreamPool::give_back(std::unique_ptr<Connection> connection) noexcept {
-  if (!connection->http.reusable() || idle_count_ >= options_.max_idle) {
+  // Where somebody waits there is no idle connection, and this one is not idle for long.
+  const bool wanted = !queue_.empty() || idle_count_ < options_.max_idle;
+  if (!connection->http.reusable() || !wanted) {
     connection.reset();
     forget();
     return;
@@ -148,13 +174,13 @@ void UpstreamPool::give_back(std::unique_ptr<Connection> connection) noexcept {
   Connection& idle = *connection.release();
   idle_.push_front(idle);
   idle.begin_idle();
-  room_.notify_one();
+  grant_room();
 }
 
 void UpstreamPool::forget() noexcept {
   --open_;
   metrics_.open.add(-1);
-  room_.notify_one();
+  grant_room();
 }
 
 void UpstreamPool::drop(Connection& connection) noexcept {

@@ -12,7 +12,6 @@
 #include "gateway/net/connector.h"
 #include "gateway/runtime/intrusive_list.h"
 #include "gateway/runtime/loop.h"
-#include "gateway/runtime/signal.h"
 #include "gateway/runtime/task.h"
 
 namespace sluice {
@@ -25,7 +24,7 @@ struct PoolOptions {
   // Below the server's own (vLLM closes after 5 s), so that a connection is rarely closed as a request
   // leaves.
   Duration idle_timeout = std::chrono::seconds(4);
-  http1::HeadLimits head;
+  http1::HeadLimits head = {};
 };
 
 struct PoolMetrics {
@@ -38,27 +37,41 @@ struct PoolMetrics {
 };
 
 // The connections of one shard to one endpoint. A request takes an idle connection (the most recently used),
-// opens one, or waits in a bounded queue. An idle connection that becomes readable is closed at once: a
-// backend has nothing to say unasked. Threads: its loop's. Outlives its leases.
+// opens one, or waits in a bounded queue, first come, first served: a connection or a place that becomes free
+// is the first waiter's, and goes to the next one if that waiter has left. An idle connection that becomes
+// readable is closed at once: a backend has nothing to say unasked. Threads: its loop's. Outlives its leases.
 class UpstreamPool {
  public:
   class Lease;
+
+  // Told when a connection is about to be opened for a request.
+  class Observer {
+   public:
+    virtual void on_connecting() noexcept = 0;
+
+   protected:
+    ~Observer() = default;
+  };
 
   UpstreamPool(Loop& loop, Connector& connector, Address address, const PoolOptions& options,
                PoolMetrics metrics);
   ~UpstreamPool();
 
-  // `connecting` is set when a connection has to be opened. Errors: kConnectFailed, kConnectTimeout,
-  // kOverloaded (the queue is full, or its deadline passed).
-  Task<Result<Lease>> acquire(Duration connect_timeout, TimePoint queue_deadline, bool& connecting);
+  // The observer lives as long as the task. Errors: kConnectFailed, kConnectTimeout, kOverloaded (the queue
+  // is full, or its deadline passed).
+  Task<Result<Lease>> acquire(Duration connect_timeout, TimePoint queue_deadline, Observer& observer);
 
  private:
   class Connection;
+  class ConnectPlace;
+  class Turn;
 
   Task<Result<Lease>> open(Duration connect_timeout);
   void give_back(std::unique_ptr<Connection> connection) noexcept;
   void forget() noexcept;
   void drop(Connection& connection) noexcept;
+  bool has_room() const noexcept;
+  void grant_room() noexcept;
 
   Loop& loop_;
   Connector& connector_;
@@ -68,7 +81,8 @@ class UpstreamPool {
   std::size_t open_ = 0;  // also those being opened
   std::size_t idle_count_ = 0;
   std::size_t waiting_ = 0;
-  Signal room_;
+  std::size_t granted_ = 0;                       // promised to waiters that have not run since
+  IntrusiveList<Waiter, Waiter> queue_;           // of Turn, longest waiting first
   IntrusiveList<Connection, UpstreamPool> idle_;  // owned; most recently used first
 };
 

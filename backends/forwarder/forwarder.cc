@@ -5,6 +5,26 @@
 #include "backends/forwarder/upload.h"
 
 namespace sluice {
+namespace {
+
+// Keeps the record's state true while a connection is got, and knows whether a failure was the connect's.
+class Connecting final : public UpstreamPool::Observer {
+ public:
+  explicit Connecting(ExchangeRecord& record) noexcept : record_(record) {
+    record_.state = ExchangeState::kQueued;
+  }
+  void on_connecting() noexcept override {
+    record_.state = ExchangeState::kConnecting;
+    began_ = true;
+  }
+  bool began() const noexcept { return began_; }
+
+ private:
+  ExchangeRecord& record_;
+  bool began_ = false;
+};
+
+}  // namespace
 
 Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) {
   UpstreamCluster& cluster = *call.target;
@@ -17,12 +37,11 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   ++record.attempts;
 
   const TimePoint first_content = loop_.now() + call.timeouts->first_content;
-  record.state = ExchangeState::kQueued;
-  bool connecting = false;
+  Connecting connecting(record);
   Result<UpstreamPool::Lease> lease =
       co_await endpoint.pool->acquire(call.timeouts->connect, first_content, connecting);
   if (!lease) {
-    if (connecting) {
+    if (connecting.began()) {
       endpoint.state->avoid(loop_.now() + UpstreamCluster::kAvoidAfterConnectFailure);
       endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
       call.tried.push_back(static_cast<std::uint32_t>(*picked));
@@ -32,12 +51,13 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
 
   record.state = ExchangeState::kWaiting;
   Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
-  if (!relayed && relayed.error().fault() == Fault::kUpstream) {
+  // What was relayed as it arrived is gone: only the client could send it again.
+  if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
+  // A kept-alive connection that was closed under the request says nothing about the endpoint.
+  if (!relayed && relayed.error().fault() == Fault::kUpstream &&
+      relayed.error().retriable != Retriable::kReused) {
     endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
-    // A kept-alive connection that was closed under the request says nothing about the endpoint.
-    if (relayed.error().retriable != Retriable::kReused) {
-      call.tried.push_back(static_cast<std::uint32_t>(*picked));
-    }
+    call.tried.push_back(static_cast<std::uint32_t>(*picked));
   }
   co_return relayed;
 }
@@ -53,13 +73,15 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
   }
   // A stream of events says 200 before its first token: its head waits for that token, so that a failure
   // until then is still an answer of its own. Any other head goes out when the body keeps it waiting.
-  const bool holds_head = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
-  Result<void> started = co_await out.start(std::move(*head));
-  if (!started) co_return started;
+  bool held = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
+  if (!held) {
+    Result<void> started = co_await out.start(std::move(*head));
+    if (!started) co_return started;
+  }
 
   TimePoint deadline = first_content;
   for (;;) {
-    if (!holds_head && !upstream.has_buffered()) {
+    if (!held && !upstream.has_buffered()) {
       Result<void> flushed = co_await out.flush();
       if (!flushed) co_return flushed;
     }
@@ -69,6 +91,10 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
       co_return fail(std::move(piece.error()));
     }
     call.record->state = ExchangeState::kStreaming;
+    if (std::exchange(held, false)) {
+      Result<void> started = co_await out.start(std::move(*head));
+      if (!started) co_return started;
+    }
     if (piece->last) co_return co_await out.finish(piece->bytes, upstream.trailers());
     Result<void> written = co_await out.write(piece->bytes);
     if (!written) co_return written;

@@ -10,7 +10,8 @@ namespace sluice {
 // relays the answer as it arrives, one read and one write per piece. The request's body goes up while the
 // answer comes down where it has to; a backend that answers early stops the upload.
 //
-// Errors say by their `retriable` whether a byte of an answer was received. A connect failure is remembered
+// Errors say by their `retriable` whether the call can be made again: no byte of an answer was received, and
+// no part of a body that only the client has was taken. A connect failure is remembered
 // for the whole process. Destroying the task closes the upstream connection in the same loop turn.
 class Forwarder final : public CallFilter {
  public:

@@ -12,12 +12,19 @@ Result<void> Upload::start() {
 }
 
 Result<void> Upload::send_whole() {
+  const std::string_view body = call_.request->body_bytes();
   std::size_t n = 0;
   std::size_t length = 0;
-  call_.splices.for_each_piece(call_.request->body_bytes(), [&](std::string_view piece) {
-    if (n < pieces_.size()) pieces_[n++] = piece;
+  call_.splices.for_each_piece(body, [&](std::string_view piece) {
+    if (n < pieces_.size()) pieces_[n] = piece;
+    ++n;
     length += piece.size();
   });
+  if (n > pieces_.size()) {
+    edited_ = call_.splices.apply(body);
+    pieces_[0] = edited_;
+    n = 1;
+  }
   const auto stall = call_.timeouts->first_content;
   Task<Result<void>> sending =
       upstream_.send(call_.request->upstream_head, length, std::span(pieces_).first(n), true, stall);

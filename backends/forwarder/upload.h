@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "gateway/http/client_stream.h"
@@ -32,6 +33,7 @@ class Upload {
   const Call& call_;
   ClientStream& upstream_;
   std::array<std::string_view, ClientStream::kMaxPieces> pieces_;
+  std::string edited_;  // the whole body, where it has more edits than one write takes pieces
   std::optional<Child<Result<void>>> running_;
 };
 

@@ -28,6 +28,10 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
   const bool has_body = request.length != 0;
   const bool needs_model = exchange.head_match->needs_model && has_body;
   body.set_limit(limit);
+  // Before a byte of it is asked for: what cannot be read need not be sent.
+  if (needs_model && exchange.head().headers.has(HeaderId::kContentEncoding)) {
+    co_return fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding");
+  }
 
   if (needs_model || (has_body && request.length && *request.length <= kReplayBytes)) {
     Result<void> kept = co_await read(exchange, limit);
@@ -36,9 +40,6 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
     request.live_body = &body;
   }
   if (needs_model) {
-    if (exchange.head().headers.has(HeaderId::kContentEncoding)) {
-      co_return fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding");
-    }
     Result<llm::RequestView> view = parser_.parse(*request.body);
     if (!view) co_return fail(std::move(view.error()));
     request.view = std::move(*view);
@@ -73,6 +74,10 @@ Result<void> BodyViewFilter::complete(Exchange& exchange) {
   exchange.record.model = model.substr(0, 256);
   Result<const Route*> route = exchange.routes->match(*exchange.head_match, exchange.head(), model);
   if (!route) return fail(std::move(route.error()));
+  // The limit so far was that of the most generous route still possible.
+  if (exchange.request->body_bytes().size() > (*route)->max_body_bytes) {
+    return fail(ErrorKind::kBodyTooLarge, "the body is longer than this route's max_body_bytes");
+  }
   exchange.route = *route;
   exchange.record.route = exchange.route->name;
   return {};

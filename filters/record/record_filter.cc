@@ -1,5 +1,7 @@
 #include "filters/record/record_filter.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "gateway/proxy/forwarding.h"
@@ -15,7 +17,8 @@ class RecordingWriter final : public ResponseWriter {
 
   Task<Result<void>> start(ResponseHead head) override {
     record_.status = head.status;
-    is_event_stream_ = head.headers.get(HeaderId::kContentType).starts_with("text/event-stream");
+    is_event_stream_ = head.headers.get(HeaderId::kContentType).starts_with("text/event-stream") &&
+                       !head.headers.has(HeaderId::kContentEncoding);
     head.headers.set(HeaderId::kXRequestId, id_);
     const std::string via(head.headers.get(HeaderId::kVia));
     head.headers.set(HeaderId::kVia, via.empty() ? std::string(kVia) : via + ", " + std::string(kVia));
@@ -23,6 +26,7 @@ class RecordingWriter final : public ResponseWriter {
   }
   Task<Result<void>> write(std::string_view bytes) override {
     record_.response_bytes += bytes.size();
+    note_tail(bytes);
     return inner_.write(bytes);
   }
   Task<Result<void>> flush() override { return inner_.flush(); }
@@ -34,13 +38,37 @@ class RecordingWriter final : public ResponseWriter {
   }
   bool head_sent() const noexcept override { return inner_.head_sent(); }
   bool content_sent() const noexcept override { return inner_.content_sent(); }
-  bool is_event_stream() const noexcept { return is_event_stream_; }
+  // One more event can follow: in the middle of another it would become part of that one.
+  bool may_add_event() const noexcept { return is_event_stream_ && between_events(); }
 
  private:
+  void note_tail(std::string_view bytes) {
+    if (!is_event_stream_) return;
+    if (bytes.size() < kTail) tail_.append(bytes);
+    const std::string_view all = bytes.size() < kTail ? std::string_view(tail_) : bytes;
+    tail_ = std::string(all.substr(all.size() - std::min(all.size(), kTail)));
+  }
+  // The last line was blank, its end being CR, LF or CRLF.
+  bool between_events() const noexcept {
+    std::string_view tail = tail_;
+    if (tail.empty()) return true;
+    if (tail.ends_with("\r\n")) {
+      tail.remove_suffix(2);
+    } else if (tail.ends_with('\n') || tail.ends_with('\r')) {
+      tail.remove_suffix(1);
+    } else {
+      return false;
+    }
+    return tail.ends_with('\n') || tail.ends_with('\r');
+  }
+
+  static constexpr std::size_t kTail = 3;  // what ends two lines, but for a CR that says nothing more
+
   ResponseWriter& inner_;
   ExchangeRecord& record_;
   const std::string& id_;
   bool is_event_stream_ = false;
+  std::string tail_;  // the last bytes of an event stream
 };
 
 // Runs also when the client has left and the frame is destroyed.
@@ -70,7 +98,9 @@ Task<Result<void>> RecordFilter::handle(Exchange& exchange, ResponseWriter& clie
   Result<void> outcome = co_await next(exchange, writer);
   if (!outcome) {
     exchange.record.note_error(outcome.error());
-    outcome = co_await respond(std::move(outcome.error()), writer, writer.is_event_stream());
+    const bool wrong_method = outcome.error().kind == ErrorKind::kMethodNotAllowed;
+    std::string allow = wrong_method ? exchange.routes->allowed_methods(exchange.head()) : std::string();
+    outcome = co_await respond(std::move(outcome.error()), writer, writer.may_add_event(), std::move(allow));
   }
   co_return outcome;
 }

@@ -5,8 +5,8 @@
 namespace sluice {
 namespace {
 
-bool may_retry(const Call& call, const ResponseWriter& out, const Error& error) noexcept {
-  return error.retriable != Retriable::kNever && call.request->replayable() && !out.head_sent();
+bool may_retry(const ResponseWriter& out, const Error& error) noexcept {
+  return error.retriable != Retriable::kNever && !out.head_sent();
 }
 
 }  // namespace
@@ -16,7 +16,7 @@ Task<Result<void>> RetryFilter::handle(Call& call, ResponseWriter& out, CallNext
     Call fresh = call;
     fresh.attempt = attempt;
     Result<void> outcome = co_await next(fresh, out);
-    if (outcome || attempt == attempts_ || !may_retry(call, out, outcome.error())) co_return outcome;
+    if (outcome || attempt == attempts_ || !may_retry(out, outcome.error())) co_return outcome;
     call.tried = std::move(fresh.tried);
     retries_.add();
   }

@@ -10,7 +10,8 @@ namespace sluice {
 
 // Sends a call again, to another endpoint, when an attempt failed before a byte of an answer was received: a
 // refused connection, a reset, a kept-alive connection that was closed under the request. Each attempt gets a
-// fresh copy of the call. A body that is being relayed as it arrives cannot be sent twice.
+// fresh copy of the call. A body that is relayed as it arrives cannot be sent twice: the forwarder's errors
+// say so once it has begun.
 class RetryFilter final : public CallFilter {
  public:
   // `attempts`: in total, with the first; at least 1.

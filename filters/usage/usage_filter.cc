@@ -56,7 +56,8 @@ class MeteringWriter final : public ResponseWriter {
     const TimePoint now = loop_.now();
     if (!record_.first_content_at) {
       record_.first_content_at = now;
-    } else {
+    } else if (std::holds_alternative<llm::StreamUsage>(meter_)) {
+      // Only an event stream's pieces are steps of the model; how a body is cut is the network's doing.
       const Duration gap = now - *record_.last_content_at;
       record_.longest_gap = std::max(record_.longest_gap, gap);
       if (gaps_ != nullptr) gaps_->observe(std::chrono::duration<double>(gap).count());
@@ -74,8 +75,7 @@ class MeteringWriter final : public ResponseWriter {
 }  // namespace
 
 Task<Result<void>> UsageFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext next) {
-  const auto found =
-      std::ranges::find(gaps_, exchange.target, [](const auto& entry) { return entry.first; });
+  const auto found = std::ranges::find(gaps_, exchange.target, [](const auto& entry) { return entry.first; });
   MeteringWriter writer(client, exchange.record, loop_, found == gaps_.end() ? nullptr : found->second);
   co_return co_await next(exchange, writer);
 }

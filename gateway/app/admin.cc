@@ -38,8 +38,8 @@ class Admin final : public StreamHandler {
   Task<Result<void>> serve(ServerStream& stream) override {
     const Method method = stream.head.method;
     if (method != Method::kGet && method != Method::kHead) {
-      co_return co_await respond(Error{ErrorKind::kMethodNotAllowed, "this page is read only: use GET"}, stream.client,
-                                 false);
+      co_return co_await respond(Error{ErrorKind::kMethodNotAllowed, "this page is read only: use GET"},
+                                 stream.client, false);
     }
     Page page = co_await render(stream.head.path());
     ResponseHead head;
@@ -52,7 +52,9 @@ class Admin final : public StreamHandler {
     co_return co_await stream.client.finish(page.body);
   }
 
-  Task<Result<void>> refuse(RefusedRequest refused) override { return respond(refused.error, refused.client, false); }
+  Task<Result<void>> refuse(RefusedRequest refused) override {
+    return respond(refused.error, refused.client, false);
+  }
 
  private:
   Task<Page> render(std::string_view path) {
@@ -61,7 +63,8 @@ class Admin final : public StreamHandler {
       if (gateway_.draining()) co_return Page{.status = 503, .body = "draining\n"};
       co_return Page{.body = "ready\n"};
     }
-    if (path == "/config") co_return Page{.type = "application/yaml", .body = config::print_effective(gateway_.config())};
+    if (path == "/config")
+      co_return Page{.type = "application/yaml", .body = config::print_effective(gateway_.config())};
     if (path == "/clusters") co_return Page{.type = kJson, .body = clusters()};
     if (path == "/streams") {
       std::string body = co_await streams();
@@ -81,15 +84,17 @@ class Admin final : public StreamHandler {
     std::size_t endpoint = 0;
     bool first_cluster = true;
     for (const config::Cluster& c : gateway_.config().clusters) {
-      fmt::format_to(std::back_inserter(out), "{}{{\"name\":{},\"endpoints\":[", std::exchange(first_cluster, false) ? "" : ",",
-                     quoted(c.name));
+      fmt::format_to(std::back_inserter(out), "{}{{\"name\":{},\"endpoints\":[",
+                     std::exchange(first_cluster, false) ? "" : ",", quoted(c.name));
       for (std::size_t i = 0; i < c.endpoints.size(); ++i, ++endpoint) {
         const EndpointState& e = *gateway_.endpoints()[endpoint];
         fmt::format_to(std::back_inserter(out),
-                       "{}{{\"address\":{},\"weight\":{},\"state\":\"{}\",\"in_flight\":{},\"attempts\":{},\"failures\":{}}}",
+                       "{}{{\"address\":{},\"weight\":{},\"state\":\"{}\",\"in_flight\":{},\"attempts\":{},"
+                       "\"failures\":{}}}",
                        i == 0 ? "" : ",", quoted(e.name), c.endpoints[i].weight,
                        e.avoided(now) ? "avoided" : "available", e.in_flight.load(std::memory_order_relaxed),
-                       e.attempts.load(std::memory_order_relaxed), e.failures.load(std::memory_order_relaxed));
+                       e.attempts.load(std::memory_order_relaxed),
+                       e.failures.load(std::memory_order_relaxed));
       }
       out += "]}";
     }
@@ -99,18 +104,21 @@ class Admin final : public StreamHandler {
   Task<std::string> streams() {
     std::vector<std::vector<StreamSnapshot>> by_shard = co_await gateway_.streams();
     std::vector<StreamSnapshot> all;
-    for (auto& shard : by_shard) std::ranges::move(shard, std::back_inserter(all));
+    for (auto& shard : by_shard)
+      std::ranges::move(shard, std::back_inserter(all));
     std::ranges::sort(all, std::ranges::greater(), &StreamSnapshot::age_seconds);
     std::string out = fmt::format("{{\"open\":{},\"streams\":[", all.size());
     for (std::size_t i = 0; i < all.size(); ++i) {
       const StreamSnapshot& s = all[i];
-      fmt::format_to(std::back_inserter(out),
-                     "{}\n{{\"id\":{},\"state\":\"{}\",\"age_seconds\":{:.3f},\"method\":\"{}\",\"path\":{},\"route\":{},"
-                     "\"model\":{},\"cluster\":{},\"endpoint\":{},\"attempts\":{},\"response_bytes\":{},\"events\":{},"
-                     "\"peer\":{},\"shard\":{}}}",
-                     i == 0 ? "" : ",", quoted(s.id), s.state, s.age_seconds, s.method, quoted(s.path), quoted(s.route),
-                     quoted(s.model), quoted(s.cluster), quoted(s.endpoint), s.attempts, s.response_bytes, s.events,
-                     quoted(s.peer), s.shard);
+      fmt::format_to(
+          std::back_inserter(out),
+          "{}\n{{\"id\":{},\"state\":\"{}\",\"age_seconds\":{:.3f},\"method\":\"{}\",\"path\":{},\"route\":{}"
+          ","
+          "\"model\":{},\"cluster\":{},\"endpoint\":{},\"attempts\":{},\"response_bytes\":{},\"events\":{},"
+          "\"peer\":{},\"shard\":{}}}",
+          i == 0 ? "" : ",", quoted(s.id), s.state, s.age_seconds, s.method, quoted(s.path), quoted(s.route),
+          quoted(s.model), quoted(s.cluster), quoted(s.endpoint), s.attempts, s.response_bytes, s.events,
+          quoted(s.peer), s.shard);
     }
     co_return out += "]}\n";
   }
@@ -120,6 +128,8 @@ class Admin final : public StreamHandler {
 
 }  // namespace
 
-std::unique_ptr<StreamHandler> make_admin(Gateway& gateway) { return std::make_unique<Admin>(gateway); }
+std::unique_ptr<StreamHandler> make_admin(Gateway& gateway) {
+  return std::make_unique<Admin>(gateway);
+}
 
 }  // namespace sluice

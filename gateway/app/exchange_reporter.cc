@@ -9,10 +9,12 @@
 namespace sluice {
 namespace {
 
-double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+double seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 
-// No client can invent more: routes, clusters and statuses are the configuration's and the protocol's. Should a
-// backend answer with hundreds of statuses, the registry's lock is paid again for the rarer ones.
+// No client can invent more: routes, clusters and statuses are the configuration's and the protocol's. Should
+// a backend answer with hundreds of statuses, the registry's lock is paid again for the rarer ones.
 constexpr std::size_t kMaxOutcomes = 256;
 
 }  // namespace
@@ -33,12 +35,14 @@ void ExchangeReporter::count(const ExchangeRecord& r) {
   if (r.first_content_at) o.first_content->observe(seconds(*r.first_content_at - r.received_at));
   if (r.usage) {
     o.prompt_tokens->add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, r.usage->prompt_tokens)));
-    o.completion_tokens->add(static_cast<std::uint64_t>(std::max<std::int64_t>(0, r.usage->completion_tokens)));
+    o.completion_tokens->add(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, r.usage->completion_tokens)));
   }
   if (r.error) {
     const ErrorTraits& t = traits(*r.error);
     metrics_
-        .counter("sluice_errors_total", "Exchanges that ended with an error, by kind and by whose fault it was.",
+        .counter("sluice_errors_total",
+                 "Exchanges that ended with an error, by kind and by whose fault it was.",
                  {{"kind", std::string(t.name)}, {"fault", std::string(name(t.fault))}})
         .add();
   }
@@ -59,7 +63,8 @@ ExchangeReporter::Outcome& ExchangeReporter::outcome(const ExchangeRecord& r) {
       r.route, r.cluster, r.status,
       &metrics_.counter("sluice_requests_total", "Exchanges that ended, by the status the client got.",
                         {{"route", r.route}, {"cluster", r.cluster}, {"status", std::to_string(r.status)}}),
-      &metrics_.histogram("sluice_request_duration_seconds", "From a request's first byte to its answer's last.",
+      &metrics_.histogram("sluice_request_duration_seconds",
+                          "From a request's first byte to its answer's last.",
                           {{"route", r.route}, {"cluster", r.cluster}}, kLatencyBuckets),
       &metrics_.histogram("sluice_time_to_first_token_seconds",
                           "From a request's first byte to the first content of its answer.", by_cluster,

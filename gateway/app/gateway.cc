@@ -41,8 +41,10 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
 }
 
 Gateway::~Gateway() {
-  for (auto& shard : shards_) shard->loop().stop();
-  for (std::thread& thread : threads_) thread.join();
+  for (auto& shard : shards_)
+    shard->loop().stop();
+  for (std::thread& thread : threads_)
+    thread.join();
 }
 
 Result<void> Gateway::open() {
@@ -55,7 +57,8 @@ Result<void> Gateway::open() {
 
   shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_);
   for (const config::Cluster& c : config_.clusters) {
-    for (const config::Endpoint& e : c.endpoints) endpoint_states_.push_back(registry_.get(c.name, e.address));
+    for (const config::Endpoint& e : c.endpoints)
+      endpoint_states_.push_back(registry_.get(c.name, e.address));
   }
   for (std::size_t i = 0; i < options_.threads; ++i) {
     shards_.push_back(std::make_unique<Shard>(i, config_, *shared_, system_seed()));
@@ -119,7 +122,8 @@ void Gateway::stop() {
 }
 
 Task<void> Gateway::drain() {
-  for (auto& shard : shards_) shard->loop().post([s = shard.get()] { s->drain(); });
+  for (auto& shard : shards_)
+    shard->loop().post([s = shard.get()] { s->drain(); });
   const TimePoint deadline = control_.now() + kDrainTime;
   log_.info("draining", {{"streams", open_streams()}});
   do {
@@ -149,7 +153,8 @@ Task<std::vector<T>> Gateway::ask_shards(std::function<T(Shard&)> question) {
       });
     });
   }
-  while (answers->missing != 0) (void)co_await answers->complete.wait();
+  while (answers->missing != 0)
+    (void)co_await answers->complete.wait();
   co_return std::move(answers->values);
 }
 
@@ -168,13 +173,15 @@ Task<std::string> Gateway::metrics_text() {
         .set(static_cast<double>(e->in_flight.load(std::memory_order_relaxed)));
     control_metrics_.counter("sluice_upstream_attempts_total", "Attempts sent to an endpoint.", labels)
         .raise_to(e->attempts.load(std::memory_order_relaxed));
-    control_metrics_.counter("sluice_upstream_failures_total", "Attempts that failed by the endpoint's fault.", labels)
+    control_metrics_
+        .counter("sluice_upstream_failures_total", "Attempts that failed by the endpoint's fault.", labels)
         .raise_to(e->failures.load(std::memory_order_relaxed));
   }
   access_log_->sample(control_metrics_, "access");
   sample_process(control_metrics_, SLUICE_VERSION);
   std::vector<const Metrics*> all{&control_metrics_};
-  for (const auto& shard : shards_) all.push_back(&shard->metrics());
+  for (const auto& shard : shards_)
+    all.push_back(&shard->metrics());
   co_return render_prometheus(all);
 }
 

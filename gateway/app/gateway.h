@@ -22,8 +22,8 @@ struct GatewayOptions {
   bool pin = false;  // each shard to a processor of its own
 };
 
-// The running gateway: shards on threads of their own, and a control loop on the caller's thread for the admin pages
-// and signals. The only place that knows every part.
+// The running gateway: shards on threads of their own, and a control loop on the caller's thread for the
+// admin pages and signals. The only place that knows every part.
 class Gateway {
  public:
   // Binds every listener and opens every log, so that what is wrong shows before anything is served.
@@ -32,7 +32,8 @@ class Gateway {
                                                  const TimeSource& time, Log& log);
   ~Gateway();
 
-  // Serves until stop(); the caller's thread becomes the control loop's. Exchanges in flight get kDrainTime to end.
+  // Serves until stop(); the caller's thread becomes the control loop's. Exchanges in flight get kDrainTime
+  // to end.
   void run();
   void stop();  // on the control loop
 

@@ -73,7 +73,10 @@ std::string_view pipe_piece(std::string_view bytes) {
 }
 
 std::size_t line_ends(std::string_view bytes) {
-  return static_cast<std::size_t>(std::ranges::count(bytes, '\n'));
+  std::size_t count = 0;
+  for (std::size_t at = bytes.find('\n'); at != std::string_view::npos; at = bytes.find('\n', at + 1))
+    ++count;
+  return count;
 }
 
 }  // namespace

@@ -1,11 +1,11 @@
 #include <csignal>
+#include <cstdio>
+#include <string>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <cstdio>
-#include <string>
-#include <thread>
 
 #include "config/documents.h"
 #include "config/load.h"
@@ -20,7 +20,8 @@ constexpr int kExitBadConfig = 2;
 // Prints every diagnostic; nullopt if one of them is an error.
 std::optional<sluice::config::Config> load(const std::string& path) {
   sluice::config::LoadResult loaded = sluice::config::load_file(path);
-  for (const auto& diagnostic : loaded.diagnostics) std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());
+  for (const auto& diagnostic : loaded.diagnostics)
+    std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());
   return std::move(loaded.config);
 }
 
@@ -47,18 +48,20 @@ int serve(const std::string& path, const sluice::GatewayOptions& options) {
     std::fprintf(stderr, "sluice: %s\n", sink.error().detail.c_str());
     return kExitBadConfig;
   }
-  sluice::OperatorLog log(**sink, time, sluice::format_for_stderr(), log_level(config->observability.log.level));
+  sluice::OperatorLog log(**sink, time, sluice::format_for_stderr(),
+                          log_level(config->observability.log.level));
   auto gateway = sluice::Gateway::create(std::move(*config), options, time, log);
   if (!gateway) {
     std::fprintf(stderr, "sluice: %s\n", gateway.error().detail.c_str());
     return kExitBadConfig;
   }
   boost::asio::signal_set signals((*gateway)->control().io(), SIGINT, SIGTERM);
-  std::function<void(const boost::system::error_code&, int)> on_signal = [&](const boost::system::error_code& ec, int) {
-    if (ec) return;
-    (*gateway)->stop();
-    signals.async_wait(on_signal);
-  };
+  std::function<void(const boost::system::error_code&, int)> on_signal =
+      [&](const boost::system::error_code& ec, int) {
+        if (ec) return;
+        (*gateway)->stop();
+        signals.async_wait(on_signal);
+      };
   signals.async_wait(on_signal);
   for (const sluice::Address& address : (*gateway)->addresses()) {
     log.info("listening", {{"address", address.to_string()}, {"shards", (*gateway)->shard_count()}});
@@ -73,21 +76,24 @@ int serve(const std::string& path, const sluice::GatewayOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Sluice: a gateway in front of model servers.\n\n"
-               "  sluice --config sluice.yaml            serve\n"
-               "  sluice validate sluice.yaml            check a configuration and say everything that is wrong\n"
-               "  sluice print-config sluice.yaml        print it with every default filled in\n"};
+  CLI::App app{
+      "Sluice: a gateway in front of model servers.\n\n"
+      "  sluice --config sluice.yaml            serve\n"
+      "  sluice validate sluice.yaml            check a configuration and say everything that is wrong\n"
+      "  sluice print-config sluice.yaml        print it with every default filled in\n"};
   app.set_version_flag("--version", SLUICE_VERSION);
   std::string path;
   sluice::GatewayOptions options;
   options.threads = std::max(1u, std::thread::hardware_concurrency());
   app.add_option("-c,--config", path, "Configuration file (config/reference.md describes it)");
-  app.add_option("-t,--threads", options.threads, "Shards, each a thread with its own listeners and connections")
+  app.add_option("-t,--threads", options.threads,
+                 "Shards, each a thread with its own listeners and connections")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   app.add_flag("--pin", options.pin, "Bind each shard to a processor");
   std::string checked;
-  CLI::App* validate = app.add_subcommand("validate", "Check a configuration; exit status 2 if it has errors");
+  CLI::App* validate =
+      app.add_subcommand("validate", "Check a configuration; exit status 2 if it has errors");
   validate->add_option("file", checked, "Configuration file")->required();
   CLI::App* print = app.add_subcommand("print-config", "Print a configuration with every default filled in");
   print->add_option("file", checked, "Configuration file")->required();

@@ -34,13 +34,14 @@ RouteRule make_rule(const config::Match& match) {
 PoolMetrics pool_metrics(Metrics& metrics, const std::string& cluster, const std::string& endpoint) {
   const Labels labels{{"cluster", cluster}, {"endpoint", endpoint}};
   return {
-      metrics.gauge("sluice_upstream_connections", "Connections to an endpoint, also those being opened.", labels),
+      metrics.gauge("sluice_upstream_connections", "Connections to an endpoint, also those being opened.",
+                    labels),
       metrics.gauge("sluice_upstream_connections_idle", "Connections kept for a next request.", labels),
       metrics.gauge("sluice_upstream_waiting", "Requests that wait for a connection.", labels),
       metrics.counter("sluice_upstream_connects_total", "Connections begun.", labels),
       metrics.counter("sluice_upstream_connect_failures_total", "Connections refused or timed out.", labels),
-      metrics.counter("sluice_upstream_overflows_total", "Requests that found no connection and no room to wait.",
-                      labels)};
+      metrics.counter("sluice_upstream_overflows_total",
+                      "Requests that found no connection and no room to wait.", labels)};
 }
 
 ServerOptions server_options(const config::Http& http) {
@@ -57,16 +58,19 @@ ServerOptions server_options(const config::Http& http) {
   return options;
 }
 
-// A route without a limit of its own takes the most generous listener's, whose codec enforces the listener's own.
+// A route without a limit of its own takes the most generous listener's, whose codec enforces the listener's
+// own.
 std::uint64_t body_limit(const config::Config& config, const config::Route& route) {
   std::uint64_t limit = 0;
-  for (const config::Listener& l : config.listeners) limit = std::max(limit, l.http.max_body_bytes);
+  for (const config::Listener& l : config.listeners)
+    limit = std::max(limit, l.http.max_body_bytes);
   return route.max_body_bytes.value_or(limit);
 }
 
 }  // namespace
 
-Shard::Shard(std::size_t index, const config::Config& config, const SharedServices& shared, std::uint64_t seed)
+Shard::Shard(std::size_t index, const config::Config& config, const SharedServices& shared,
+             std::uint64_t seed)
     : index_(index),
       shared_(shared),
       loop_(shared.time, seed, config.limits.stream_buffer_bytes),
@@ -74,14 +78,16 @@ Shard::Shard(std::size_t index, const config::Config& config, const SharedServic
       access_log_(loop_, shared.access_log),
       reporter_(metrics_, access_log_),
       connector_(loop_),
-      lag_probe_(loop_, [&lag = metrics_.histogram("sluice_loop_lag_seconds",
-                                                   "How late a shard's timers fire because other work held its loop.",
-                                                   {}, kLoopLagBuckets)](Duration late) {
+      lag_probe_(loop_, [&lag = metrics_.histogram(
+                             "sluice_loop_lag_seconds",
+                             "How late a shard's timers fire because other work held its loop.", {},
+                             kLoopLagBuckets)](Duration late) {
         lag.observe(std::chrono::duration<double>(late).count());
       }) {
   build_clusters(config);
   const FilterServices services{loop_, metrics_, reporter_};
-  proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services), build_routes(config), shared.streams, reporter_);
+  proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services), build_routes(config), shared.streams,
+                                   reporter_);
 }
 
 Shard::~Shard() = default;
@@ -130,12 +136,13 @@ std::shared_ptr<const RouteTable> Shard::build_routes(const config::Config& conf
 }
 
 void Shard::add_listener(const config::Listener& listener, ListenSocket socket, ConnectionLimit& limit) {
-  servers_.push_back(std::make_unique<Server>(loop_, hangups_, std::move(socket), server_options(listener.http), limit,
-                                              *proxy_));
+  servers_.push_back(std::make_unique<Server>(loop_, hangups_, std::move(socket),
+                                              server_options(listener.http), limit, *proxy_));
 }
 
 void Shard::drain() {
-  for (const auto& server : servers_) server->drain();
+  for (const auto& server : servers_)
+    server->drain();
 }
 
 std::vector<StreamSnapshot> Shard::streams() {
@@ -175,7 +182,8 @@ void Shard::sample() {
   std::size_t open = 0;
   proxy_->exchanges().for_each([&](Exchange&) { ++open; });
   metrics_.gauge("sluice_streams_open", "Exchanges in flight.").set(static_cast<double>(open));
-  metrics_.gauge("sluice_downstream_connections", "Open client connections.").set(static_cast<double>(connections));
+  metrics_.gauge("sluice_downstream_connections", "Open client connections.")
+      .set(static_cast<double>(connections));
   metrics_.counter("sluice_downstream_accepted_total", "Client connections accepted.").raise_to(accepted);
   metrics_.counter("sluice_downstream_refused_total", "Client connections closed because of max_connections.")
       .raise_to(refused);

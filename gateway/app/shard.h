@@ -48,8 +48,9 @@ struct StreamSnapshot {
   std::uint32_t attempts;
 };
 
-// One thread's share of the gateway: a loop with its listeners, chains, pools and metrics. Built and destroyed on the
-// main thread while its own does not run; everything else but metrics() and loop().post() belongs to its thread.
+// One thread's share of the gateway: a loop with its listeners, chains, pools and metrics. Built and
+// destroyed on the main thread while its own does not run; everything else but metrics() and loop().post()
+// belongs to its thread.
 class Shard {
  public:
   Shard(std::size_t index, const config::Config& config, const SharedServices& shared, std::uint64_t seed);
@@ -70,7 +71,8 @@ class Shard {
   void build_clusters(const config::Config& config);
   std::shared_ptr<const RouteTable> build_routes(const config::Config& config);
 
-  // Destroyed from the bottom up: connections and their exchanges first, then chains, then pools, then the loop.
+  // Destroyed from the bottom up: connections and their exchanges first, then chains, then pools, then the
+  // loop.
   std::size_t index_;
   const SharedServices& shared_;
   Metrics metrics_;

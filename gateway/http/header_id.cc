@@ -47,31 +47,42 @@ constexpr char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
 }
 
-// The names grouped by length and first letter share a bucket of at most three: one comparison is the usual
-// case.
+// A perfect hash of the names over their length, first and last letter: a look-up compares with one name at
+// most. The factor is found when this file is compiled; adding a name finds another one.
 constexpr std::size_t kBuckets = 128;
-constexpr std::size_t bucket_of(std::string_view name) noexcept {
-  return (name.size() * 5 + static_cast<unsigned char>(lower(name.front())) * 3 +
-          static_cast<unsigned char>(lower(name.back()))) %
+constexpr std::size_t bucket_of(std::string_view name, std::size_t factor) noexcept {
+  const auto letter = [](char c) { return static_cast<std::size_t>(static_cast<unsigned char>(lower(c))); };
+  return (name.size() * factor + letter(name.front()) * (factor >> 3) + letter(name.back()) * (factor >> 6) +
+          letter(name[name.size() / 2])) %
          kBuckets;
 }
 
-struct Table {
-  // Chained: first[b] is an id, next[id] the following one, 0 ends the chain.
-  std::array<std::uint8_t, kBuckets> first{};
-  std::array<std::uint8_t, kNames.size()> next{};
-};
-
-constexpr Table make_table() {
-  Table table;
+constexpr bool is_perfect(std::size_t factor) {
+  std::array<bool, kBuckets> taken{};
   for (std::size_t id = 1; id < kNames.size(); ++id) {
-    const std::size_t b = bucket_of(kNames[id]);
-    table.next[id] = table.first[b];
-    table.first[b] = static_cast<std::uint8_t>(id);
+    bool& slot = taken[bucket_of(kNames[id], factor)];
+    if (slot) return false;
+    slot = true;
+  }
+  return true;
+}
+
+constexpr std::size_t find_factor() {
+  std::size_t factor = 1;
+  while (!is_perfect(factor))
+    ++factor;
+  return factor;
+}
+constexpr std::size_t kFactor = find_factor();
+
+constexpr std::array<std::uint8_t, kBuckets> make_table() {
+  std::array<std::uint8_t, kBuckets> table{};
+  for (std::size_t id = 1; id < kNames.size(); ++id) {
+    table[bucket_of(kNames[id], kFactor)] = static_cast<std::uint8_t>(id);
   }
   return table;
 }
-constexpr Table kTable = make_table();
+constexpr std::array<std::uint8_t, kBuckets> kTable = make_table();
 
 }  // namespace
 
@@ -85,10 +96,8 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
 
 HeaderId header_id(std::string_view name) noexcept {
   if (name.empty()) return HeaderId::kOther;
-  for (std::size_t id = kTable.first[bucket_of(name)]; id != 0; id = kTable.next[id]) {
-    if (equals_ignoring_case(name, kNames[id])) return static_cast<HeaderId>(id);
-  }
-  return HeaderId::kOther;
+  const std::uint8_t id = kTable[bucket_of(name, kFactor)];
+  return equals_ignoring_case(name, kNames[id]) ? static_cast<HeaderId>(id) : HeaderId::kOther;
 }
 
 std::string_view header_name(HeaderId id) noexcept {

@@ -42,10 +42,14 @@ ByteRange Headers::append_text(std::string_view text) {
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
+  add(name, value, header_id(name));
+}
+
+void Headers::add(std::string_view name, std::string_view value, HeaderId id) {
   assert(is_one_line(name) && is_one_line(value));
   const ByteRange n = append_text(name);
   const ByteRange v = append_text(value);
-  entries_.push_back({n, v, header_id(name)});
+  entries_.push_back({n, v, id});
 }
 
 void Headers::set(HeaderId id, std::string_view value) {

@@ -41,7 +41,7 @@ class Headers {
   std::size_t count(HeaderId id) const noexcept;
 
   void add(std::string_view name, std::string_view value);
-  void add(HeaderId id, std::string_view value) { add(header_name(id), value); }
+  void add(HeaderId id, std::string_view value) { add(header_name(id), value, id); }
   // Replaces all fields of that name by one.
   void set(HeaderId id, std::string_view value);
   void set(std::string_view name, std::string_view value);
@@ -74,6 +74,7 @@ class Headers {
     HeaderId id;
   };
 
+  void add(std::string_view name, std::string_view value, HeaderId id);
   Field field(const Entry& e) const noexcept { return {text(e.name), text(e.value), e.id}; }
 
   std::string block_;

@@ -1,6 +1,7 @@
 #include "gateway/http/hop_by_hop.h"
 
-#include <string>
+#include <algorithm>
+#include <string_view>
 #include <vector>
 
 namespace sluice {
@@ -43,23 +44,54 @@ bool is_only_an_option(std::string_view option) noexcept {
          equals_ignoring_case(option, "host") || equals_ignoring_case(option, "content-length");
 }
 
+// A name among the headers, and whether Connection nominates it. Kept sorted, so that the 15,000 options that
+// a 32 KiB head can hold are not each compared with every field (2.8 ms of CPU, a hundred times the parse).
+struct Nominee {
+  std::string_view name;
+  bool nominated = false;
+};
+
+bool less_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; };
+  return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
+                                      [&](char x, char y) { return lower(x) < lower(y); });
+}
+
+std::vector<Nominee> sorted_names(const Headers& headers) {
+  std::vector<Nominee> names;
+  names.reserve(headers.size());
+  for (std::size_t i = 0; i < headers.size(); ++i)
+    names.push_back({headers[i].name});
+  std::sort(names.begin(), names.end(),
+            [](const Nominee& a, const Nominee& b) { return less_ignoring_case(a.name, b.name); });
+  return names;
+}
+
+// The first entry of that name: the one that carries the mark for all of them.
+Nominee* find(std::vector<Nominee>& names, std::string_view name) noexcept {
+  const auto at =
+      std::lower_bound(names.begin(), names.end(), name,
+                       [](const Nominee& n, std::string_view t) { return less_ignoring_case(n.name, t); });
+  return at != names.end() && equals_ignoring_case(at->name, name) ? &*at : nullptr;
+}
+
 }  // namespace
 
 void remove_hop_by_hop(Headers& headers) {
-  std::vector<std::string> nominated;
+  std::vector<Nominee> nominees;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const Headers::Field field = headers[i];
     if (field.id != HeaderId::kConnection) continue;
     for_each_option(field.value, [&](std::string_view option) {
-      if (!is_only_an_option(option)) nominated.emplace_back(option);
+      if (is_only_an_option(option)) return;
+      if (nominees.empty()) nominees = sorted_names(headers);
+      if (Nominee* nominee = find(nominees, option)) nominee->nominated = true;
     });
   }
   headers.remove_if([&](const Headers::Field& field) {
     if (is_hop_by_hop(field.id)) return true;
-    for (const std::string& name : nominated) {
-      if (equals_ignoring_case(field.name, name)) return true;
-    }
-    return false;
+    const Nominee* nominee = find(nominees, field.name);
+    return nominee != nullptr && nominee->nominated;
   });
 }
 

@@ -1,6 +1,8 @@
 #include "gateway/http/target.h"
 
-#include <optional>
+#include <algorithm>
+
+#include "gateway/http/header_id.h"
 
 namespace sluice {
 namespace {
@@ -120,7 +122,9 @@ Result<Target> parse_target(std::string_view raw) {
     // absolute-form; the scheme does not matter to an HTTP/1 server that is asked directly.
     const std::size_t scheme_end = raw.find("://");
     const std::string_view scheme = raw.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
-    if (scheme != "http" && scheme != "https") return refuse("neither a path nor an http URI");
+    if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https")) {
+      return refuse("neither a path nor an http URI");
+    }
     raw.remove_prefix(scheme_end + 3);
     const std::size_t authority_end = std::min(raw.find_first_of("/?"), raw.size());
     target.authority = raw.substr(0, authority_end);

@@ -13,19 +13,24 @@ namespace asio = boost::asio;
 namespace sluice {
 
 struct HangupWatch::Reactor {
-  Reactor(asio::io_context& io, int fd) : descriptor(io, fd) {}
+  Reactor(asio::io_context& io, int fd, HangupWatch& w) : descriptor(io, fd), watch(&w) {}
   asio::posix::stream_descriptor descriptor;
+  HangupWatch* watch;  // null once destroyed
 };
 
 HangupWatch::HangupWatch(Loop& loop) {
   const int fd = epoll_create1(EPOLL_CLOEXEC);
   if (fd < 0) throw std::runtime_error("epoll_create1 failed");
-  reactor_ = std::make_unique<Reactor>(loop.io(), fd);
+  reactor_ = std::make_shared<Reactor>(loop.io(), fd, *this);
   entries_.emplace_back();  // id 0 means none
   wait();
 }
 
-HangupWatch::~HangupWatch() = default;
+HangupWatch::~HangupWatch() {
+  reactor_->watch = nullptr;
+  boost::system::error_code ignored;
+  reactor_->descriptor.close(ignored);
+}
 
 HangupWatch::Id HangupWatch::add(int fd, Owner& owner) {
   std::uint32_t slot = 0;
@@ -60,10 +65,10 @@ void HangupWatch::remove(int fd, Id id) noexcept {
 
 void HangupWatch::wait() {
   reactor_->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                                  [this](const boost::system::error_code& ec) {
-                                    if (ec) return;
-                                    drain();
-                                    wait();
+                                  [r = reactor_](const boost::system::error_code& ec) {
+                                    if (ec || r->watch == nullptr) return;
+                                    r->watch->drain();
+                                    r->watch->wait();
                                   });
 }
 

@@ -45,7 +45,8 @@ class HangupWatch {
   void wait();
   void drain();
 
-  std::unique_ptr<Reactor> reactor_;
+  // Shared with the reactor's callback, which may still be queued when the watch is destroyed.
+  std::shared_ptr<Reactor> reactor_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
 };

@@ -35,7 +35,8 @@ void enable(int fd, int level, int option) {
 void remove_stale_socket(const SocketAddress& address, const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  // Non-blocking: a live listener whose backlog is full must not hold up the start.
+  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (probe < 0) return;
   if (::connect(probe, address.get(), address.length) != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
   ::close(probe);
@@ -111,6 +112,10 @@ Listener::Listener(Loop& loop, HangupWatch& watch, ListenSocket socket, OnAccept
 
 Listener::~Listener() {
   reactor_->listener = nullptr;
+  // The pending wait holds the reactor: without this the socket would go on taking connections that nobody
+  // accepts.
+  boost::system::error_code ignored;
+  reactor_->descriptor.close(ignored);
 }
 
 void Listener::wait() {

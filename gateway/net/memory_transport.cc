@@ -7,8 +7,8 @@ namespace sluice {
 
 struct MemoryTransport::Wire {
   std::size_t capacity;
-  Pipe pipes[2];  // pipes[i] carries bytes towards end i
-  MemoryTransport* ends[2] = {nullptr, nullptr};
+  Pipe pipes[2];                                  // pipes[i] carries bytes towards end i
+  MemoryTransport* ends[2] = {nullptr, nullptr};  // null once destroyed
 };
 
 std::pair<std::unique_ptr<MemoryTransport>, std::unique_ptr<MemoryTransport>> MemoryTransport::pair(
@@ -36,10 +36,11 @@ MemoryTransport::Pipe& MemoryTransport::outgoing() const noexcept {
   return wire_->pipes[1 - end_];
 }
 MemoryTransport* MemoryTransport::other() const noexcept {
-  return wire_->ends[1 - end_];
+  MemoryTransport* peer = wire_->ends[1 - end_];
+  return peer != nullptr && !peer->closed_ ? peer : nullptr;
 }
 bool MemoryTransport::peer_closed() const noexcept {
-  return other() == nullptr || other()->closed_;
+  return other() == nullptr;
 }
 
 IoResult MemoryTransport::try_read(std::span<char> into) noexcept {
@@ -89,7 +90,8 @@ void MemoryTransport::shutdown_write() noexcept {
   if (MemoryTransport* peer = other()) {
     peer->wake(Direction::kRead);
     loop().post([wire = wire_, end = 1 - end_] {
-      if (MemoryTransport* self = wire->ends[end]) self->peer_hung_up();
+      MemoryTransport* self = wire->ends[end];
+      if (self != nullptr && !self->closed_) self->peer_hung_up();
     });
   }
 }
@@ -97,9 +99,10 @@ void MemoryTransport::shutdown_write() noexcept {
 void MemoryTransport::close() noexcept {
   if (std::exchange(closed_, true)) return;
   shutdown_write();
+  if (MemoryTransport* peer = other()) peer->wake(Direction::kWrite);
+  // Whoever waits here tries again and hears that the connection is broken.
   wake(Direction::kRead);
   wake(Direction::kWrite);
-  if (MemoryTransport* peer = other()) peer->wake(Direction::kWrite);
 }
 
 void MemoryTransport::reset() noexcept {

@@ -96,7 +96,7 @@ void TcpTransport::close() noexcept {
   if (fd_ < 0) return;
   if (watch_ != nullptr) watch_->remove(fd_, watch_id_);
   fd_ = -1;
-  // Waits under way end with operation_aborted in this loop turn; their try then finds the socket closed.
+  // Ends the pending waits: whoever waits tries again and hears that the connection is broken.
   boost::system::error_code ignored;
   reactor_->descriptor.close(ignored);
 }

@@ -31,7 +31,7 @@ class TcpTransport final : public Transport, private HangupWatch::Owner {
   void arm(Direction direction) override;
   void on_peer_gone() override { peer_hung_up(); }
 
-  // Shared with the reactor's callbacks, which outlive a closed transport by a loop turn.
+  // Shared with the reactor's callbacks, which outlive the transport by a loop turn.
   std::shared_ptr<Reactor> reactor_;
   HangupWatch* watch_;
   HangupWatch::Id watch_id_ = 0;

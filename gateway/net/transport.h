@@ -68,6 +68,7 @@ class Transport {
   static constexpr std::size_t kMaxPieces = 16;
 
   virtual void shutdown_write() noexcept = 0;
+  // Waits under way end in the same loop turn; the next move is kBroken.
   virtual void close() noexcept = 0;
   // Closes with a reset, so that the peer does not take what it has for a whole answer.
   virtual void reset() noexcept = 0;

@@ -1,14 +1,20 @@
 #include "gateway/proxy/access_log.h"
 
-#include <fmt/format.h>
-
+#include <charconv>
 #include <chrono>
-#include <iterator>
 
 #include "gateway/base/json_escape.h"
 
 namespace sluice {
 namespace {
+
+// The lowest `width` decimal digits of a number that is not negative.
+void append_digits(std::string& out, std::int64_t value, int width) {
+  char digits[20];
+  for (int i = width - 1; i >= 0; --i, value /= 10)
+    digits[i] = static_cast<char>('0' + value % 10);
+  out.append(digits, static_cast<std::size_t>(width));
+}
 
 class Line {
  public:
@@ -23,14 +29,18 @@ class Line {
   void text_if(std::string_view key, std::string_view value) {
     if (!value.empty()) text(key, value);
   }
-  template <class Number>
-  void number(std::string_view key, Number value) {
+  void number(std::string_view key, std::int64_t value) {
     begin(key);
-    fmt::format_to(std::back_inserter(out_), "{}", value);
+    char digits[20];
+    out_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
   }
+  void number(std::string_view key, std::uint64_t value) { number(key, static_cast<std::int64_t>(value)); }
+  // With three decimals: microseconds are what the clock resolves and a reader compares.
   void milliseconds(std::string_view key, Duration d) {
-    begin(key);
-    fmt::format_to(std::back_inserter(out_), "{:.3f}", std::chrono::duration<double, std::milli>(d).count());
+    const std::int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+    number(key, us / 1000);
+    out_.push_back('.');
+    append_digits(out_, us % 1000, 3);
   }
   void flag(std::string_view key, bool value) {
     begin(key);
@@ -40,7 +50,9 @@ class Line {
  private:
   void begin(std::string_view key) {
     if (out_.size() > 1) out_.push_back(',');
-    out_.append("\"").append(key).append("\":");
+    out_.push_back('"');
+    out_.append(key);
+    out_.append("\":");
   }
   std::string& out_;
 };
@@ -51,10 +63,23 @@ std::string timestamp(WallTime time) {
   const auto days = std::chrono::floor<std::chrono::days>(ms);
   const std::chrono::year_month_day date(days);
   const std::chrono::hh_mm_ss clock(ms - days);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
-                     clock.subseconds().count());
+  std::string out;
+  out.reserve(24);
+  append_digits(out, static_cast<int>(date.year()), 4);
+  out.push_back('-');
+  append_digits(out, static_cast<unsigned>(date.month()), 2);
+  out.push_back('-');
+  append_digits(out, static_cast<unsigned>(date.day()), 2);
+  out.push_back('T');
+  append_digits(out, clock.hours().count(), 2);
+  out.push_back(':');
+  append_digits(out, clock.minutes().count(), 2);
+  out.push_back(':');
+  append_digits(out, clock.seconds().count(), 2);
+  out.push_back('.');
+  append_digits(out, clock.subseconds().count(), 3);
+  out.push_back('Z');
+  return out;
 }
 
 }  // namespace
@@ -76,13 +101,13 @@ std::string access_log_line(const ExchangeRecord& r) {
   line.text_if("model", r.model);
   line.text_if("cluster", r.cluster);
   line.text_if("endpoint", r.endpoint);
-  line.number("status", r.status);
+  line.number("status", std::int64_t{r.status});
   if (r.error) {
     line.text("error", traits(*r.error).name);
     line.text("fault", name(traits(*r.error).fault));
     line.text_if("detail", r.error_detail);
   }
-  line.number("attempts", r.attempts);
+  line.number("attempts", std::int64_t{r.attempts});
   line.flag("stream", r.stream);
   if (r.ended_at) line.milliseconds("duration_ms", *r.ended_at - r.received_at);
   if (r.first_content_at) line.milliseconds("ttft_ms", *r.first_content_at - r.received_at);

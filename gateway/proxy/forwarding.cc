@@ -13,10 +13,16 @@ bool is_zero(std::string_view text) noexcept {
   return std::ranges::all_of(text, [](char c) { return c == '0'; });
 }
 
+std::uint64_t hex_digit(char c) noexcept {
+  return static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
 void append_hex(std::string& out, std::uint64_t value) {
   constexpr char kDigits[] = "0123456789abcdef";
-  for (int shift = 60; shift >= 0; shift -= 4)
-    out.push_back(kDigits[(value >> shift) & 15]);
+  char digits[16];
+  for (int i = 15; i >= 0; --i, value >>= 4)
+    digits[i] = kDigits[value & 15];
+  out.append(digits, sizeof digits);
 }
 
 // version "-" trace-id "-" parent-id "-" flags; later versions may append fields (W3C Trace Context 4.3).
@@ -58,11 +64,12 @@ bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
 TraceContext trace_context(const RequestHead& head, Random& random) {
   TraceContext trace;
   const std::string_view parent = head.headers.get(HeaderId::kTraceparent);
-  std::string_view flags = "00";
+  std::uint64_t flags = 0;
   if (head.headers.count(HeaderId::kTraceparent) == 1 && is_traceparent(parent)) {
     trace.continued = true;
     trace.trace_id = parent.substr(3, 32);
-    flags = parent.substr(53, 2);
+    // Only the flags that are defined (sampled, random) may be passed on (W3C Trace Context 3.2.2.5.2).
+    flags = hex_digit(parent[54]) & 3u;
   } else {
     append_hex(trace.trace_id, random.next());
     append_hex(trace.trace_id, random.next() | 1);
@@ -70,7 +77,7 @@ TraceContext trace_context(const RequestHead& head, Random& random) {
   trace.traceparent.reserve(55);
   trace.traceparent.append("00-").append(trace.trace_id).append("-");
   append_hex(trace.traceparent, random.next() | 1);
-  trace.traceparent.append("-").append(flags);
+  trace.traceparent.append("-0").push_back(static_cast<char>('0' + flags));
   return trace;
 }
 

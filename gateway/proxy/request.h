@@ -27,7 +27,6 @@ struct Request {
 
   std::optional<llm::RequestView> view;  // of `body`, where the route reads it
 
-  bool replayable() const noexcept { return live_body == nullptr; }
   std::string_view body_bytes() const noexcept { return body ? body->view() : std::string_view(); }
 };
 

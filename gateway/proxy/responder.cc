@@ -6,7 +6,14 @@
 
 namespace sluice {
 
-Task<Result<void>> respond(Error error, ResponseWriter& client, bool in_events) {
+namespace {
+
+// What the codecs know; of a refused request nothing more is known.
+constexpr std::string_view kAllMethods = "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS";
+
+}  // namespace
+
+Task<Result<void>> respond(Error error, ResponseWriter& client, bool in_events, std::string allow) {
   if (client.head_sent()) {
     if (in_events) {
       const std::string event = llm::sse_error_event(error);
@@ -22,7 +29,7 @@ Task<Result<void>> respond(Error error, ResponseWriter& client, bool in_events) 
   head.headers.add(HeaderId::kContentType, "application/json");
   // Waiting helps only where the gateway or the fleet is short of room right now.
   if (t.status == 503) head.headers.add(HeaderId::kRetryAfter, "1");
-  if (t.status == 405) head.headers.add("allow", "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
+  if (t.status == 405) head.headers.add("allow", allow.empty() ? kAllMethods : std::string_view(allow));
   Result<void> started = co_await client.start(std::move(head));
   if (!started) co_return started;
   co_return co_await client.finish(body);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "gateway/base/error.h"
 #include "gateway/http/stream.h"
 
@@ -11,7 +13,9 @@ namespace sluice {
 // an error event, and then the result is the error itself so that the codec cuts the stream: no client takes
 // what it has for a whole answer. Otherwise nothing can be said and the result is the error.
 //
-// `in_events`: the answer under way is a stream of events that may carry one more.
-Task<Result<void>> respond(Error error, ResponseWriter& client, bool in_events);
+// `in_events`: the answer under way is a stream of events that may carry one more. `allow`: for
+// kMethodNotAllowed, the methods that the target has (RFC 9110 15.5.6);
+// empty where that is not known.
+Task<Result<void>> respond(Error error, ResponseWriter& client, bool in_events, std::string allow = {});
 
 }  // namespace sluice

@@ -1,9 +1,13 @@
 #include "gateway/proxy/route_table.h"
 
 #include <algorithm>
+#include <array>
 
 namespace sluice {
 namespace {
+
+constexpr std::array kAllMethods{Method::kGet,    Method::kHead,  Method::kPost,   Method::kPut,
+                                 Method::kDelete, Method::kPatch, Method::kOptions};
 
 bool path_matches(const RouteRule& rule, std::string_view path) noexcept {
   return rule.path_kind == RouteRule::PathKind::kExact ? path == rule.path : path.starts_with(rule.path);
@@ -38,6 +42,19 @@ Result<RouteTable::HeadMatch> RouteTable::match(const RequestHead& head) const {
   if (found.first != routes_.size()) return found;
   if (path_known) return fail(ErrorKind::kMethodNotAllowed, "no route takes this method at this path");
   return fail(ErrorKind::kRouteNotFound, "no route matches this path");
+}
+
+std::string RouteTable::allowed_methods(const RequestHead& head) const {
+  std::string list;
+  for (const Method method : kAllMethods) {
+    const bool taken = std::ranges::any_of(routes_, [&](const Route& r) {
+      return path_matches(r.rule, head.path()) && method_matches(r.rule, method);
+    });
+    if (!taken) continue;
+    if (!list.empty()) list += ", ";
+    list += name(method);
+  }
+  return list;
 }
 
 Result<const Route*> RouteTable::match(const HeadMatch& head_match, const RequestHead& head,

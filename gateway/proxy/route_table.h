@@ -18,8 +18,8 @@ struct RouteRule {
   enum class PathKind : std::uint8_t { kExact, kPrefix };
   PathKind path_kind = PathKind::kPrefix;
   std::string path = "/";
-  std::vector<Method> methods;
-  std::vector<std::string> models;
+  std::vector<Method> methods = {};
+  std::vector<std::string> models = {};
 
   bool matches_head(const RequestHead& head) const noexcept;
   bool matches_model(std::string_view model) const noexcept;
@@ -47,6 +47,9 @@ class RouteTable {
   };
   // kRouteNotFound, or kMethodNotAllowed when only the method is in the way.
   Result<HeadMatch> match(const RequestHead& head) const;
+
+  // The methods that some route takes at the head's path, as a list for Allow.
+  std::string allowed_methods(const RequestHead& head) const;
 
   // The route for a model, empty where the request names none. kModelNotFound; kInvalidBody when a model is
   // needed and none is named.

@@ -32,20 +32,36 @@ Result<void> ChunkedDecoder::take_trailer_line() {
   const std::string_view value = trim(line.substr(colon + 1));
   if (!is_field_value(value)) return bad("a control character in a trailer field");
   switch (header_id(line.substr(0, colon))) {
-    // RFC 9110 6.5.1: fields that frame, route or authenticate mean nothing after the body.
+    // RFC 9110 6.5.1: fields that frame or route must not be sent after the body: whoever does hopes for a
+    // parser that believes them.
     case HeaderId::kContentLength:
     case HeaderId::kTransferEncoding:
     case HeaderId::kHost:
+      return bad("a trailer field that frames or routes");
+    // Those that authenticate or describe the content mean nothing there; nor do those of one connection
+    // (7.6.1) or those by which a proxy vouches for a client.
     case HeaderId::kAuthorization:
     case HeaderId::kConnection:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyAuthenticate:
+    case HeaderId::kProxyAuthorization:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kExpect:
+    case HeaderId::kForwarded:
+    case HeaderId::kXForwardedFor:
+    case HeaderId::kXForwardedHost:
+    case HeaderId::kXForwardedProto:
+    case HeaderId::kXRealIp:
     case HeaderId::kTrailer:
     case HeaderId::kTe:
+    case HeaderId::kUpgrade:
     case HeaderId::kSetCookie:
     case HeaderId::kCookie:
     case HeaderId::kContentType:
     case HeaderId::kContentEncoding:
       break;
     default:
+      if (trailers_.size() == kMaxTrailers) return bad("too many trailer fields");
       trailers_.add(line.substr(0, colon), value);
   }
   line_.clear();
@@ -63,10 +79,25 @@ Result<ChunkedDecoder::Step> ChunkedDecoder::decode(char* data, std::size_t size
         ++i;
         if (digits_ > 0 && c == '\r') {
           state_ = State::kSizeLf;
-        } else if (digits_ > 0 && (c == ';' || c == ' ' || c == '\t')) {
+        } else if (digits_ > 0 && c == ';') {
           state_ = State::kExtension;
+        } else if (digits_ > 0 && (c == ' ' || c == '\t')) {
+          state_ = State::kSizeSpace;
         } else if (auto ok = take_size_digit(c); !ok) {
           return fail(std::move(ok.error()));
+        }
+        break;
+      case State::kSizeSpace:
+        // BWS before an extension, or what old servers pad their sizes with: never a second number.
+        ++i;
+        if (c == '\r') {
+          state_ = State::kSizeLf;
+        } else if (c == ';') {
+          state_ = State::kExtension;
+        } else if (c != ' ' && c != '\t') {
+          return bad("a chunk size that is not hexadecimal");
+        } else if (++extension_bytes_ > kMaxExtensionBytes) {
+          return bad("chunk extensions are too long");
         }
         break;
       case State::kExtension:

@@ -12,13 +12,14 @@ namespace sluice::http1 {
 
 // Decodes the chunked transfer coding (RFC 9112 7.1) in place, from pieces cut anywhere. CRLF only: the leave
 // that 2.2 gives for a bare LF does not reach chunk framing. Chunk extensions are read over up to a limit per
-// message; trailer fields are kept apart from the head, and refused where they could change framing or
-// routing.
+// message; trailer fields are kept apart from the head, dropped where they mean nothing after a body and
+// refused where they frame or route.
 class ChunkedDecoder {
  public:
   // Bytes of chunk extensions and of trailers that one message may carry.
   static constexpr std::size_t kMaxExtensionBytes = 4 * 1024;
   static constexpr std::size_t kMaxTrailerBytes = 8 * 1024;
+  static constexpr std::size_t kMaxTrailers = 100;
 
   // `malformed` is what a violation is called: the client's fault or the backend's.
   explicit ChunkedDecoder(ErrorKind malformed) noexcept : malformed_(malformed) {}
@@ -36,6 +37,7 @@ class ChunkedDecoder {
  private:
   enum class State : std::uint8_t {
     kSize,
+    kSizeSpace,
     kExtension,
     kSizeLf,
     kData,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <charconv>
 #include <utility>
 
@@ -23,8 +24,9 @@ void ClientConnection::reset() noexcept {
   reused_ = true;
   to_head_ = chunked_request_ = request_sent_ = answered_ = keep_alive_ = finished_ = false;
   framing_ = {};
-  received_ = 0;
+  received_ = unsent_ = 0;
   decoder_.reset();
+  input_.release_if_empty();
 }
 
 bool ClientConnection::reusable() const noexcept {
@@ -59,6 +61,16 @@ void ClientConnection::serialize(const RequestHead& head, std::optional<std::uin
   out_ += "\r\n";
 }
 
+// A body longer or shorter than its Content-Length would move the border of the next request.
+Result<void> ClientConnection::account(std::uint64_t bytes, bool last) {
+  if (chunked_request_) return {};
+  if (bytes > unsent_ || (last && bytes != unsent_)) {
+    return fail(ErrorKind::kInternal, "the request's body does not have the length that its head told");
+  }
+  unsent_ -= bytes;
+  return {};
+}
+
 Result<void> ClientConnection::sent(Sent outcome, bool last) {
   switch (outcome) {
     case Sent::kAll:
@@ -86,11 +98,14 @@ Task<Result<void>> ClientConnection::send_pieces(std::span<const std::string_vie
 
 Task<Result<void>> ClientConnection::send(const RequestHead& head, std::optional<std::uint64_t> length,
                                           std::span<const std::string_view> body, bool last, Duration stall) {
+  assert(body.size() <= kMaxPieces);
   std::uint64_t size = 0;
   for (const std::string_view piece : body)
     size += piece.size();
   to_head_ = head.method == Method::kHead;
   chunked_request_ = !last && !length;
+  unsent_ = last ? size : length.value_or(0);
+  if (auto ok = account(size, last); !ok) return ok;
   serialize(head, last ? size : length, size != 0 || !last);
   std::array<std::string_view, kMaxPieces + 3> pieces;
   std::size_t n = 0;
@@ -99,13 +114,14 @@ Task<Result<void>> ClientConnection::send(const RequestHead& head, std::optional
     out_.append(digits, std::to_chars(digits, digits + 20, size, 16).ptr).append("\r\n");
   }
   pieces[n++] = out_;
-  for (const std::string_view piece : body.first(std::min(body.size(), kMaxPieces)))
+  for (const std::string_view piece : body)
     pieces[n++] = piece;
   if (chunked_request_ && size != 0) pieces[n++] = "\r\n";
   return send_pieces(std::span(pieces).first(n), last, stall);
 }
 
 Task<Result<void>> ClientConnection::send_body(std::string_view bytes, bool last, Duration stall) {
+  if (auto ok = account(bytes.size(), last); !ok) return ok;
   std::array<std::string_view, 4> pieces;
   std::size_t n = 0;
   if (!chunked_request_) {

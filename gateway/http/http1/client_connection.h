@@ -31,7 +31,8 @@ class ClientConnection final : public ClientStream {
   const Headers* trailers() const noexcept override { return decoder_ ? &decoder_->trailers() : nullptr; }
   bool reusable() const noexcept override;
 
-  // Makes ready for another request on a connection that is reusable().
+  // Makes ready for another request on a connection that is reusable(). Call it when the answer was handed
+  // on: it gives back the read buffer.
   void reset() noexcept;
   Transport& transport() noexcept { return *transport_; }
 
@@ -39,6 +40,7 @@ class ClientConnection final : public ClientStream {
   Task<Result<void>> send_pieces(std::span<const std::string_view> pieces, bool last, Duration stall);
   Task<Result<void>> send_slowly(Task<Sent> sending, bool last);
   Result<void> sent(Sent outcome, bool last);
+  Result<void> account(std::uint64_t bytes, bool last);
   void serialize(const RequestHead& head, std::optional<std::uint64_t> length, bool has_body);
   Result<void> accept_head(HeadParser::Response& response, std::size_t head_size);
   Result<BodyPiece> take_buffered();
@@ -53,7 +55,8 @@ class ClientConnection final : public ClientStream {
   bool to_head_ = false;
   bool chunked_request_ = false;
   bool request_sent_ = false;
-  bool answered_ = false;  // a byte of the answer was received
+  std::uint64_t unsent_ = 0;  // of a body whose length the head told
+  bool answered_ = false;     // a byte of the answer was received
   bool keep_alive_ = false;
   bool finished_ = false;
   Framing framing_;

@@ -1,7 +1,5 @@
 #include "gateway/http/http1/head_parser.h"
 
-#include <cstring>
-
 #include "gateway/http/http1/syntax.h"
 #include "gateway/http/target.h"
 
@@ -48,18 +46,16 @@ Result<void> HeadParser::check_size(std::size_t size) const {
 Result<std::optional<std::size_t>> HeadParser::feed(std::string_view received) {
   if (scanned_ == received.size()) return std::optional<std::size_t>();
   while (!complete_) {
-    const char* from = received.data() + scanned_;
-    const auto* lf = static_cast<const char*>(std::memchr(from, '\n', received.size() - scanned_));
-    if (lf == nullptr) {
+    const std::size_t end = received.find('\n', scanned_);
+    if (end == std::string_view::npos) {
       scanned_ = received.size();
       if (auto ok = check_size(scanned_ - head_start_); !ok) return fail(std::move(ok.error()));
       return std::optional<std::size_t>();
     }
-    const auto end = static_cast<std::size_t>(lf - received.data());
+    if (auto ok = check_size(end + 1 - head_start_); !ok) return fail(std::move(ok.error()));
     if (end == line_start_ || received[end - 1] != '\r') return malformed("a line ends without CR");
     const std::size_t begin = line_start_;
     scanned_ = line_start_ = end + 1;
-    if (auto ok = check_size(scanned_ - head_start_); !ok) return fail(std::move(ok.error()));
     if (auto ok = take_line(received, begin, end - 1); !ok) return fail(std::move(ok.error()));
   }
   return std::optional<std::size_t>(line_start_);
@@ -73,9 +69,9 @@ Result<void> HeadParser::take_line(std::string_view received, std::size_t begin,
       return {};
     }
     has_start_line_ = true;
-    start_line_ = range(begin, end);
     fields_.reserve(16);
-    return {};
+    const std::string_view line = received.substr(begin, end - begin);
+    return kind_ == Kind::kRequest ? take_request_line(line, begin) : take_status_line(line);
   }
   if (begin == end) {
     complete_ = true;
@@ -110,33 +106,40 @@ void HeadParser::fill(Headers& headers, std::string_view received, std::size_t s
     headers.add_range(f.name, f.value, f.id);
 }
 
-Result<HeadParser::Request> HeadParser::request(std::string_view received) const {
-  const std::string_view line = received.substr(start_line_.offset, start_line_.size);
+Result<void> HeadParser::take_request_line(std::string_view line, std::size_t begin) {
   const std::size_t method_end = line.find(' ');
   const std::size_t target_end = line.rfind(' ');
   if (method_end == std::string_view::npos || target_end == method_end)
     return malformed("an incomplete request line");
   const std::string_view method = line.substr(0, method_end);
-  const std::string_view raw_target = line.substr(method_end + 1, target_end - method_end - 1);
   if (!is_token(method)) return malformed("an invalid method");
   const Version version = parse_version(line.substr(target_end + 1));
   if (!version.known) return malformed("an invalid HTTP version");
   if (version.major != 1)
     return fail(ErrorKind::kUnsupportedVersion, "only HTTP/1.0 and HTTP/1.1 are spoken here");
-  if (raw_target.size() > limits_.max_uri_bytes) {
+  if (target_end - method_end - 1 > limits_.max_uri_bytes) {
     return fail(ErrorKind::kUriTooLong, "the request target is longer than max_uri_bytes");
   }
-
-  Request out;
-  out.is_http10 = version.minor == 0;
   const auto known = parse_method(method);
   if (!known) {
     if (method == "TRACE") return fail(ErrorKind::kMethodNotAllowed, "TRACE is not served");
     return fail(ErrorKind::kNotImplemented, "this method is not served");
   }
-  out.head.method = *known;
-  Result<Target> target = parse_target(raw_target);
+  method_ = *known;
+  target_ = range(begin + method_end + 1, begin + target_end);
+  is_http10_ = version.minor == 0;
+  return {};
+}
+
+Result<HeadParser::Request> HeadParser::request(std::string_view received) const {
+  Request out;
+  out.is_http10 = is_http10_;
+  out.head.method = method_;
+  Result<Target> target = parse_target(received.substr(target_.offset, target_.size));
   if (!target) return fail(std::move(target.error()));
+  // RFC 9112 3.2.4: the asterisk-form is for OPTIONS alone.
+  if (target->path == "*" && method_ != Method::kOptions)
+    return malformed("the target \"*\" without OPTIONS");
 
   Headers& headers = out.head.headers;
   fill(headers, received, line_start_);
@@ -152,9 +155,8 @@ Result<HeadParser::Request> HeadParser::request(std::string_view received) const
   return out;
 }
 
-Result<HeadParser::Response> HeadParser::response(std::string_view received) const {
+Result<void> HeadParser::take_status_line(std::string_view line) {
   // status-line = HTTP-version SP status-code SP [ reason-phrase ]; the last SP is often left out.
-  const std::string_view line = received.substr(start_line_.offset, start_line_.size);
   const Version version = parse_version(line.substr(0, 8));
   if (!version.known || version.major != 1) return malformed("an answer that is not HTTP/1");
   if (line.size() < 12 || line[8] != ' ' || (line.size() > 12 && line[12] != ' '))
@@ -165,9 +167,16 @@ Result<HeadParser::Response> HeadParser::response(std::string_view received) con
     status = status * 10 + (c - '0');
   }
   if (status < 100 || status > 599) return malformed("a status outside 100..599");
+  if (!is_field_value(line.substr(12))) return malformed("a control character in the reason phrase");
+  status_ = status;
+  is_http10_ = version.minor == 0;
+  return {};
+}
+
+Result<HeadParser::Response> HeadParser::response(std::string_view received) const {
   Response out;
-  out.is_http10 = version.minor == 0;
-  out.head.status = status;
+  out.is_http10 = is_http10_;
+  out.head.status = status_;
   fill(out.head.headers, received, line_start_);
   return out;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "gateway/base/result.h"
 #include "gateway/http/head.h"
@@ -30,17 +31,16 @@ class HeadParser {
   HeadParser(Kind kind, const HeadLimits& limits) noexcept : kind_(kind), limits_(limits) {}
 
   // The head's size once it is complete, nullopt while more bytes are needed. Errors for requests:
-  // kMalformedRequest, kUriTooLong, kHeadTooLarge; for responses: kUpstreamMalformed.
+  // kMalformedRequest, kUriTooLong, kHeadTooLarge, kUnsupportedVersion, kMethodNotAllowed, kNotImplemented;
+  // for responses: kUpstreamMalformed.
   Result<std::optional<std::size_t>> feed(std::string_view received);
-
-  bool started() const noexcept { return line_start_ != 0; }
 
   // After completion: builds the head, whose block is the received bytes.
   struct Request {
     RequestHead head;
     bool is_http10 = false;
   };
-  // Errors: also kUnsupportedVersion, kMethodNotAllowed, kNotImplemented.
+  // Errors: kMalformedRequest (target, Host).
   Result<Request> request(std::string_view received) const;
 
   struct Response {
@@ -58,6 +58,8 @@ class HeadParser {
 
   std::unexpected<Error> malformed(const char* why) const;
   Result<void> take_line(std::string_view received, std::size_t begin, std::size_t end);
+  Result<void> take_request_line(std::string_view line, std::size_t begin);
+  Result<void> take_status_line(std::string_view line);
   Result<void> take_field(std::string_view received, std::size_t begin, std::size_t end);
   Result<void> check_size(std::size_t size) const;
   void fill(Headers& headers, std::string_view received, std::size_t size) const;
@@ -69,7 +71,10 @@ class HeadParser {
   std::size_t head_start_ = 0;  // after empty lines in front of a request (RFC 9112 2.2)
   bool has_start_line_ = false;
   bool complete_ = false;
-  ByteRange start_line_;
+  Method method_ = Method::kGet;
+  ByteRange target_;
+  int status_ = 0;
+  bool is_http10_ = false;
   std::vector<FieldRange> fields_;
 };
 

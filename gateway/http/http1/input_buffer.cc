@@ -32,8 +32,9 @@ bool InputBuffer::make_room() {
 }
 
 Task<InputBuffer::Fill> InputBuffer::fill(TimePoint deadline) {
-  for (bool try_first = maybe_more_;; try_first = false) {
+  for (bool try_first = maybe_more_ && ++eager_reads_ < kMaxEagerReads;; try_first = false) {
     if (!try_first) {
+      eager_reads_ = 0;
       release_if_empty();
       const bool in_time = co_await transport_.readable(deadline);
       if (!in_time) co_return Fill::kTimeout;

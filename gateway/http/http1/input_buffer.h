@@ -39,6 +39,10 @@ class InputBuffer {
   BufferPool::Block block_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  // Reads in a row without a wait: a peer that sends as fast as it is read must not keep the loop from its
+  // other connections. 16 blocks are 256 KiB or 1 MiB.
+  static constexpr int kMaxEagerReads = 16;
+  int eager_reads_ = 0;
   // The last read filled its buffer, so another one is worth a system call before waiting.
   bool maybe_more_ = false;
 };

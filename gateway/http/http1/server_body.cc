@@ -60,6 +60,8 @@ TimePoint ServerConnection::Body::wait_until() const noexcept {
 
 Task<Result<BodyPiece>> ServerConnection::Body::read() {
   if (failed_) co_return fail(ErrorKind::kMalformedRequest, "the body broke off before");
+  // The last piece is no longer borrowed: nothing is held while the answer takes its time.
+  if (finished_) connection_.input_.release_if_empty();
   if (!finished_ && framing_.kind == Framing::Kind::kLength && framing_.length > limit_) {
     co_return failure(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
   }
@@ -89,10 +91,15 @@ Task<Result<BodyPiece>> ServerConnection::Body::read() {
   co_return BodyPiece{{}, true};
 }
 
-bool ServerConnection::Body::complete() {
-  while (!finished_ && !failed_ && !connection_.input_.empty()) {
-    if (!take_buffered()) return false;
-  }
+bool ServerConnection::Body::fully_received() const noexcept {
+  if (failed_) return false;
+  if (finished_) return true;
+  return framing_.kind == Framing::Kind::kLength && framing_.length <= connection_.limits_.max_body_bytes &&
+         framing_.length - received_ <= connection_.input_.unread_size();
+}
+
+bool ServerConnection::Body::skip_rest() {
+  if (!finished_ && fully_received()) (void)take_buffered();
   return finished_ && !failed_;
 }
 

@@ -21,10 +21,12 @@ class ServerConnection::Body final : public BodyReader {
   void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
   const Headers* trailers() const noexcept override { return &decoder_.trailers(); }
 
-  // Nothing of the body is left in front of the next request. Uses up what has already arrived, without
-  // waiting.
-  bool complete();
-  bool failed() const noexcept { return failed_; }
+  // What is left of the body has arrived already, so that the next request can be found behind it. Uses up
+  // nothing: the handler may still be reading while it answers. False for an unfinished chunked body, whose
+  // end could be told only by decoding it.
+  bool fully_received() const noexcept;
+  // Drops what fully_received() spoke of; false if the body is not at its end after that.
+  bool skip_rest();
   // The final answer has begun: 100 Continue must not follow it (RFC 9110 10.1.1).
   void answer_started() noexcept { expects_continue_ = false; }
 

@@ -48,18 +48,23 @@ void ServerConnection::on_hangup() {
 
 void ServerConnection::drain() {
   draining_ = true;
-  if (idle() && input_.empty()) transport_->close();
+  // Closing wakes the wait for the next request.
+  if (waiting_for_request_) transport_->close();
 }
 
 Task<void> ServerConnection::run() {
   Next next = Next::kKeepAlive;
   while (next == Next::kKeepAlive) {
     if (input_.empty()) {
+      waiting_for_request_ = true;
       const InputBuffer::Fill fill = co_await input_.fill(transport_->loop().now() + limits_.idle_timeout);
+      waiting_for_request_ = false;
       if (fill != InputBuffer::Fill::kMore) break;
     }
     next = co_await serve_one();
     input_.release_if_empty();
+    // drain() came while an answer was under way whose head had already promised to keep alive.
+    if (draining_ && next == Next::kKeepAlive) next = Next::kLinger;
   }
   if (next == Next::kLinger) co_await linger();
   if (next == Next::kReset) {
@@ -87,7 +92,7 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
       co_return co_await refuse(Error{ErrorKind::kHeadTooLarge, "the head is longer than max_head_bytes"},
                                 received_at);
     }
-    if (fill == InputBuffer::Fill::kTimeout && parser.started()) {
+    if (fill == InputBuffer::Fill::kTimeout) {
       co_return co_await refuse(Error{ErrorKind::kRequestTimeout, "the head took longer than head_timeout"},
                                 received_at);
     }
@@ -96,6 +101,8 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
 
   Result<HeadParser::Request> parsed = parser.request(input_.unread());
   input_.consume(head_size);
+  // A request without a body holds no block for the minutes that its answer may take.
+  input_.release_if_empty();
   if (!parsed) co_return co_await refuse(std::move(parsed.error()), received_at);
   RequestHead& head = parsed->head;
   Result<Framing> framing = request_framing(head.headers, parsed->is_http10);
@@ -119,19 +126,19 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
   // What could be answered without waiting reaches a half-closed client too; upstream work for it does not
   // start.
   if (transport_->hung_up()) work.cancel();
-  work_ = &work;
+  const WorkScope scope(*this, work);
   const std::optional<Result<void>> outcome = co_await work.join();
-  work_ = nullptr;
   if (!outcome || !*outcome || !writer.finished()) {
     // Cancelled, or failed in the middle of an answer.
-    co_return writer.head_sent() && writer.ends_by_closing() ? Next::kReset : Next::kClose;
+    co_return writer.head_sent() && writer.needs_reset() ? Next::kReset : Next::kClose;
   }
-  if (writer.keeps_alive()) co_return Next::kKeepAlive;
-  co_return Next::kLinger;
+  // The client was told to go on only if what is left of its body had arrived; the handler did not want it.
+  co_return writer.keeps_alive() && body.skip_rest() ? Next::kKeepAlive : Next::kLinger;
 }
 
 Task<ServerConnection::Next> ServerConnection::refuse(Error error, TimePoint received_at) {
-  Writer writer(*this, {.keep_alive = false}, nullptr);
+  // Its version may be unknown: without a length the answer ends with the connection, never in chunks.
+  Writer writer(*this, {.is_http10 = true, .keep_alive = false}, nullptr);
   const Result<void> answered =
       co_await handler_.refuse(RefusedRequest{error, writer, transport_->peer(), received_at});
   co_return answered&& writer.finished() ? Next::kLinger : Next::kClose;

@@ -39,13 +39,27 @@ class ServerConnection final : public ListNode<Server>, private HangupListener {
   // Serves until the connection ends. Call once.
   Task<void> run();
 
-  // Ends the connection after the request under way, at once if there is none.
+  // Ends the connection after the request under way (or whose head is arriving), at once if there is none.
   void drain();
   bool idle() const noexcept { return work_ == nullptr; }
 
  private:
   class Body;
   class Writer;
+
+  // The task that a hang-up cancels; forgotten when it ends, also when run() itself is destroyed.
+  class WorkScope {
+   public:
+    WorkScope(ServerConnection& connection, Child<Result<void>>& work) noexcept : connection_(connection) {
+      connection_.work_ = &work;
+    }
+    WorkScope(const WorkScope&) = delete;
+    WorkScope& operator=(const WorkScope&) = delete;
+    ~WorkScope() { connection_.work_ = nullptr; }
+
+   private:
+    ServerConnection& connection_;
+  };
 
   // What becomes of the connection after a request.
   enum class Next : std::uint8_t {
@@ -65,6 +79,7 @@ class ServerConnection final : public ListNode<Server>, private HangupListener {
   StreamHandler& handler_;
   InputBuffer input_;
   Child<Result<void>>* work_ = nullptr;
+  bool waiting_for_request_ = false;
   bool draining_ = false;
 };
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cassert>
 #include <charconv>
+#include <utility>
 
 #include "gateway/http/http1/server_body.h"
 #include "gateway/http/http_date.h"
@@ -23,7 +24,7 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
   state_ = State::kStarted;
   const bool bodyless = request_.is_head || status_has_no_body(head.status);
   // A request body still on its way when the answer begins would sit in front of the next request.
-  if (body_ == nullptr || !body_->complete() || connection_.draining_) request_.keep_alive = false;
+  if (body_ == nullptr || !body_->fully_received() || connection_.draining_) request_.keep_alive = false;
   if (body_ != nullptr) body_->answer_started();
   if (bodyless) {
     mode_ = Mode::kNoBody;
@@ -65,12 +66,16 @@ Result<void> ServerConnection::Writer::sent(Sent outcome) {
   head_.clear();
   if (outcome == Sent::kAll) return {};
   state_ = State::kBroken;
+  stalled_ = outcome == Sent::kTimeout;
   return fail(ErrorKind::kClientGone, outcome == Sent::kTimeout ? "the client takes no bytes (write_timeout)"
                                                                 : "the client left during the answer");
 }
 
 Task<Result<void>> ServerConnection::Writer::send_slowly(Task<Sent> sending) {
+  // A write that is given up half way, when a deadline cancels it, leaves a torn chunk: nothing may follow.
+  const State state = std::exchange(state_, State::kBroken);
   const Sent outcome = co_await sending;
+  state_ = state;
   co_return sent(outcome);
 }
 

@@ -181,9 +181,7 @@ TEST_F(EngineTest, AnAbortTakesEffectAtTheNextStepAndFreesTheCache) {
 
 TEST_F(EngineTest, AnAbortFromAnyThreadReachesWaitingRequestsToo) {
   start();
-  std::vector<RequestId> ids;
-  for (int i = 0; i < 2; ++i)
-    ids.push_back(submit(3, 100));
+  std::vector<RequestId> ids{submit(3, 100)};
   steps_.wait_until_begun(1);
   for (int i = 0; i < 3; ++i)
     ids.push_back(submit(3, 100));
@@ -242,7 +240,8 @@ TEST_F(EngineTest, StoppingFinishesEveryRequestBeforeItReturns) {
   steps_.wait_until_begun(1);
   std::thread stopper([this] { engine_->stop(); });
   // Only once the engine has been told may the step end, or it would go on to one that nobody allows.
-  while (engine_->submit(request(3, 2)) != SubmitStatus::kStopped) std::this_thread::yield();
+  while (engine_->submit(request(3, 2)) != SubmitStatus::kStopped)
+    std::this_thread::yield();
   steps_.allow(1);
   stopper.join();
   for (const RequestId id : ids)

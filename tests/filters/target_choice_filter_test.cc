@@ -1,0 +1,35 @@
+#include "filters/target_choice/target_choice_filter.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "tests/filters/exchange_rig.h"
+
+namespace sluice::test {
+namespace {
+
+TEST(TargetChoiceFilterTest, TargetsAreChosenExactlyByWeightAndNotedInTheRecord) {
+  TestLoop t;
+  const ExchangeScript script = [](Exchange&, ResponseWriter& out) { return answer_ok(out); };
+  // The filter only hands the pointers on.
+  auto* const stable = reinterpret_cast<UpstreamCluster*>(std::uintptr_t{64});
+  auto* const canary = reinterpret_cast<UpstreamCluster*>(std::uintptr_t{128});
+  const ExchangeChain chain =
+      chain_of<Exchange>(std::make_unique<TargetChoiceFilter>(std::vector<WeightedTarget>{
+                             {stable, "stable", 90}, {canary, "canary", 10}, {stable, "never", 0}}),
+                         script);
+  const auto routes = one_route(script);
+  std::map<std::string, int> counts;
+  for (int i = 0; i < 1000; ++i) {
+    ExchangeRig rig(t, routes, request_head(Method::kGet, "/"));
+    rig.run(chain);
+    t.turn();
+    ++counts[rig.exchange.record.cluster];
+    EXPECT_EQ(rig.exchange.target, rig.exchange.record.cluster == "stable" ? stable : canary);
+  }
+  EXPECT_EQ(counts, (std::map<std::string, int>{{"stable", 900}, {"canary", 100}}));
+}
+
+}  // namespace
+}  // namespace sluice::test

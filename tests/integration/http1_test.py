@@ -1,0 +1,759 @@
+#!/usr/bin/python3
+"""HTTP/1.1 framing: what hostile or odd clients and backends get, and which bytes the other side sees of it.
+
+Each refusal is checked for the client's answer, the end of its connection, and that the backend received nothing
+of it: the first bytes that the backend ever gets are those of a well-formed request sent afterwards."""
+
+import re
+
+from harness import gateway, process
+from harness.http import answer, chat, chunk, openai_error, request
+from harness.suite import main, test
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+# A route that asks for a model reads the body before it chooses; one that does not passes it on as it comes.
+BY_MODEL = [{"name": "good", "match": {"path": {"exact": "/v1/good"}}, "clusters": [{"name": "models"}]},
+            {"name": "tiny", "match": {"path": {"prefix": "/"}, "model": "tiny"}, "clusters": [{"name": "models"}]}]
+
+
+def forwarded(start, passed=(), *, host="h", request_id="r", body=b"", chunked=False, length=True):
+    """The exact bytes of a request as the backend gets it; the span of traceparent is left as a blank to fill."""
+    lines = [f"{start} HTTP/1.1", f"host: {host}", *passed, "via: 1.1 sluice", f"x-request-id: {request_id}",
+             f"traceparent: 00-{TRACE_ID}-################-01", "x-forwarded-for: 127.0.0.1",
+             "x-forwarded-proto: http"]
+    if host:
+        lines.append(f"x-forwarded-host: {host}")
+    if chunked:
+        lines.append("transfer-encoding: chunked")
+    elif length:
+        lines.append(f"content-length: {len(body)}")
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def without_span(raw):
+    return re.sub(rb"(?m)^(traceparent: 00-%s-)[0-9a-f]{16}-" % TRACE_ID.encode(), rb"\1################-", raw)
+
+
+def head(start="POST /v1/x HTTP/1.1", *lines, host="h"):
+    """A request's head with the given lines behind Host and the fields that make the forwarded bytes known."""
+    known = [start, f"Host: {host}", "X-Request-Id: r", f"Traceparent: 00-{TRACE_ID}-b7ad6b7169203331-01"]
+    if host is None:
+        del known[1]
+    return "\r\n".join([*known, *lines]).encode("latin-1") + b"\r\n\r\n"
+
+
+def check_alone_upstream(t, upstream, sluice):
+    """A good request is the first thing that the backend receives."""
+    client = t.connect(sluice)
+    client.send(head("GET /v1/good HTTP/1.1"))
+    backend = upstream.accept()
+    received = backend.read_request()
+    assert without_span(received.raw) == forwarded("GET /v1/good", length=False), received.raw
+    backend.send(answer(b"good"))
+    assert client.read_response().body == b"good"
+    assert upstream.nobody_waits()
+
+
+def refusal(sentence, raw, status, **options):
+    @test(sentence)
+    def _(t):
+        upstream = t.upstream()
+        sluice = t.gateway(gateway.config([upstream.address], **options))
+        client = t.connect(sluice)
+        client.send(raw)
+        refused = client.read_response()
+        wanted = status if isinstance(status, tuple) else (status,)
+        assert refused.status in wanted, refused.raw
+        openai_error(refused)
+        assert refused.get("connection") == "close", refused.raw
+        client.expect_end()
+        line = sluice.access_log(1)[0]
+        assert line["status"] == refused.status and line["fault"] == "downstream", line
+        check_alone_upstream(t, upstream, sluice)
+
+
+def accepted(sentence, raw, expected, *, answers=answer(b"ok"), **options):
+    """The backend gets exactly `expected`."""
+    @test(sentence)
+    def _(t):
+        upstream = t.upstream()
+        sluice = t.gateway(gateway.config([upstream.address], **options))
+        client = t.connect(sluice)
+        client.send(raw)
+        backend = upstream.accept()
+        backend.read_request()
+        assert without_span(bytes(backend.received)) == expected, bytes(backend.received)
+        backend.send(answers)
+        assert client.read_response().status == 200
+        assert without_span(bytes(backend.received)) == expected, bytes(backend.received)
+
+
+# Two lengths ---------------------------------------------------------------------------------------------------
+
+refusal("Content-Length beside Transfer-Encoding is refused",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 5", "Transfer-Encoding: chunked") + b"0\r\n\r\nG", 400)
+refusal("Transfer-Encoding before Content-Length is refused",
+        head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked", "Content-Length: 5") + b"0\r\n\r\nG", 400)
+refusal("two Transfer-Encoding fields are refused",
+        head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400)
+refusal("Transfer-Encoding in HTTP/1.0 is refused",
+        head("POST /v1/x HTTP/1.0", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400)
+for coding in ("xchunked", "gzip, chunked", "chunked, chunked", "chunked, identity", "identity", "chunked;q=1", "",
+               "\"chunked\"", "chunked,", ",chunked"):
+    refusal(f"the transfer coding {coding!r} is refused",
+            head("POST /v1/x HTTP/1.1", f"Transfer-Encoding: {coding}") + b"0\r\n\r\n", (400, 501))
+refusal("a transfer coding behind a control character is refused",
+        head("POST /v1/x HTTP/1.1", "Transfer-Encoding: \x0bchunked") + b"0\r\n\r\n", 400)
+for length in ("+2", "-2", "2 2", "0x2", "", "2,2", "2, 2", "2.0", "1e1", "18446744073709551618",
+               "99999999999999999999999", "\"2\"", "\xb2"):
+    refusal(f"the Content-Length {length!r} is refused",
+            head("POST /v1/x HTTP/1.1", f"Content-Length: {length}") + b"{}", 400)
+refusal("two different Content-Length fields are refused",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 2", "Content-Length: 3") + b"{}x", 400)
+refusal("two equal Content-Length fields are refused",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 2", "Content-Length: 2") + b"{}", 400)
+
+# Lines and fields ----------------------------------------------------------------------------------------------
+
+refusal("a space before the colon is refused", head("GET /v1/x HTTP/1.1", "Content-Length : 2"), 400)
+refusal("a tab before the colon is refused", head("GET /v1/x HTTP/1.1", "Transfer-Encoding\t: chunked"), 400)
+refusal("a folded line is refused", head("GET /v1/x HTTP/1.1", "X-A: b", " c: d"), 400)
+refusal("a first header line that begins with a space is refused",
+        b"GET /v1/x HTTP/1.1\r\n Host: h\r\n\r\n", 400)
+refusal("a bare LF behind the request line is refused", b"GET /v1/x HTTP/1.1\nHost: h\r\n\r\n", 400)
+refusal("a bare LF behind a field is refused", b"GET /v1/x HTTP/1.1\r\nHost: h\nX-A: b\r\n\r\n", 400)
+refusal("a bare LF as the head's end is refused", b"GET /v1/x HTTP/1.1\r\nHost: h\r\n\n", 400)
+refusal("a bare CR in a value is refused", head("GET /v1/x HTTP/1.1", "X-A: b\rX-B: c"), 400)
+refusal("a bare CR in a name is refused", head("GET /v1/x HTTP/1.1", "X\r-A: b"), 400)
+refusal("a NUL in a value is refused", head("GET /v1/x HTTP/1.1", "X-A: b\0c"), 400)
+refusal("a NUL in a name is refused", head("GET /v1/x HTTP/1.1", "X-A\0: b"), 400)
+refusal("a DEL in a value is refused", head("GET /v1/x HTTP/1.1", "X-A: b\x7f"), 400)
+refusal("an escape character in a value is refused", head("GET /v1/x HTTP/1.1", "X-A: \x1b[31m"), 400)
+refusal("an empty name is refused", head("GET /v1/x HTTP/1.1", ": b"), 400)
+refusal("a line without a colon is refused", head("GET /v1/x HTTP/1.1", "X-A"), 400)
+refusal("a space inside a name is refused", head("GET /v1/x HTTP/1.1", "X A: b"), 400)
+refusal("a non-ASCII name is refused", head("GET /v1/x HTTP/1.1", "X-\xc4: b"), 400)
+refusal("a name in brackets is refused", head("GET /v1/x HTTP/1.1", "X(A): b"), 400)
+
+# Request line --------------------------------------------------------------------------------------------------
+
+refusal("a request line without a version is refused", b"GET /v1/x\r\nHost: h\r\n\r\n", 400)
+refusal("a version in lower case is refused", head("GET /v1/x http/1.1"), 400)
+refusal("HTTP/2's preface is refused", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)
+refusal("HTTP/0.9 is refused", head("GET /v1/x HTTP/0.9"), 505)
+refusal("a version of two digits is refused", head("GET /v1/x HTTP/1.10"), 400)
+refusal("a blank behind the version is refused", head("GET /v1/x HTTP/1.1 "), 400)
+refusal("two blanks before the target are refused", head("GET  /v1/x HTTP/1.1"), 400)
+refusal("a tab in the request line is refused", head("GET\t/v1/x\tHTTP/1.1"), 400)
+refusal("CONNECT opens no tunnel", head("CONNECT h:443 HTTP/1.1"), (405, 501))
+refusal("TRACE echoes nothing", head("TRACE /v1/x HTTP/1.1"), (405, 501))
+refusal("a method in lower case is refused", head("get /v1/x HTTP/1.1"), (400, 405, 501))
+refusal("an unknown method is refused", head("BREW /v1/x HTTP/1.1"), (405, 501))
+refusal("a method that is no token is refused", head("GE(T /v1/x HTTP/1.1"), 400)
+
+for target in ("/v1/x#f", "/v1/a b", "/v1/\x01", "/v1/\\x", "/v1/\xe9", "/v1/../x", "/v1/./x", "/v1/..", "/v1/%2e%2e/x",
+               "/v1/.%2E/x", "/v1/%2fx", "/v1/%5Cx", "//v1/x", "/v1//x", "/v1/..;a=b/x", "/v1/%00", "/v1/%zz", "/v1/%2",
+               "/v1/%", "v1/x", "ftp://h/v1/x", "http://", "http://u@h/v1/x", "http://h:port/v1/x", "?x"):
+    refusal(f"the target {target!r} is refused", head(f"GET {target} HTTP/1.1"), 400)
+
+# Host ----------------------------------------------------------------------------------------------------------
+
+refusal("a request without Host is refused", head("GET /v1/x HTTP/1.1", host=None), 400)
+refusal("two Host fields are refused", head("GET /v1/x HTTP/1.1", "Host: h"), 400)
+for host in ("", "a b", "a/b", "u@h", "h:port", "h:1:2", "a,b", "h:123456", "[::1", "h?x", "h#x", "\xe9"):
+    refusal(f"the Host {host!r} is refused", head("GET /v1/x HTTP/1.1", host=host), 400)
+
+# Sizes ---------------------------------------------------------------------------------------------------------
+
+refusal("a target longer than max_uri_bytes is answered with 414",
+        head("GET /" + "a" * 9000 + " HTTP/1.1"), 414)
+refusal("a target without end is answered with 414 before its end", b"GET /" + b"a" * 20_000, 414)
+refusal("more fields than max_headers are answered with 431",
+        head("GET /v1/x HTTP/1.1", *(f"X-{i}: v" for i in range(120))), 431)
+refusal("a head longer than max_head_bytes is answered with 431",
+        head("GET /v1/x HTTP/1.1", "X-A: " + "a" * 40_000), 431)
+refusal("a head longer than max_head_bytes is answered with 431 before its end",
+        b"GET /v1/x HTTP/1.1\r\nHost: h\r\nX-A: " + b"a" * 40_000, 431)
+refusal("a Content-Length above max_body_bytes is answered with 413",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 1001"), 413, http={"max_body_bytes": "1000B"})
+refusal("a Content-Length above max_body_bytes is answered with 413 also where the body is read first",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 1001"), 413, http={"max_body_bytes": "1000B"}, routes=BY_MODEL)
+refusal("a Content-Length far above max_body_bytes bothers no backend",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 500000000"), 413)
+refusal("a Content-Length of 19 digits is too large, not negative",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 9999999999999999999"), (400, 413))
+refusal("a chunked body above max_body_bytes is answered with 413",
+        head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked") + chunk(b"x" * 1001), 413,
+        http={"max_body_bytes": "1000B"}, routes=BY_MODEL)
+refusal("a body above the limit is not asked for with 100 Continue",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 1001", "Expect: 100-continue"), 413,
+        http={"max_body_bytes": "1000B"})
+refusal("an unknown expectation is answered with 417",
+        head("POST /v1/x HTTP/1.1", "Content-Length: 2", "Expect: a-miracle") + b"{}", 417)
+
+# Chunks --------------------------------------------------------------------------------------------------------
+
+BAD_CHUNKS = {
+    "a chunk size that is not hexadecimal": b"zz\r\nab\r\n0\r\n\r\n",
+    "an empty chunk size": b"\r\nab\r\n0\r\n\r\n",
+    "a chunk size with a sign": b"+2\r\nab\r\n0\r\n\r\n",
+    "a chunk size with 0x": b"0x2\r\nab\r\n0\r\n\r\n",
+    "a chunk size behind a blank": b" 2\r\nab\r\n0\r\n\r\n",
+    "a chunk size beyond 64 bits": b"10000000000000002\r\nab\r\n0\r\n\r\n",
+    "a chunk size with many zeros": b"0" * 40 + b"2\r\nab\r\n0\r\n\r\n",
+    "a chunk size line that ends with a bare LF": b"2\nab\r\n0\r\n\r\n",
+    "a chunk size line that ends with a bare CR": b"2\rab\r\n0\r\n\r\n",
+    "a chunk longer than its size": b"2\r\nabc\r\n0\r\n\r\n",
+    "a chunk that ends with a bare LF": b"2\r\nab\n0\r\n\r\n",
+    "a chunk extension with a bare LF": b"2;a\nb\r\nab\r\n0\r\n\r\n",
+    "a chunk extension with a control character": b"2;a\x01\r\nab\r\n0\r\n\r\n",
+    "chunk extensions without end": b"2;" + b"a" * 20_000 + b"\r\nab\r\n0\r\n\r\n",
+    "many chunk extensions": b"1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\na\r\n" * 1000 + b"0\r\n\r\n",
+    "a trailer line without a colon": b"2\r\nab\r\n0\r\nabc\r\n\r\n",
+    "a trailer with a space before the colon": b"2\r\nab\r\n0\r\nX-A : b\r\n\r\n",
+    "a trailer with a bare LF": b"2\r\nab\r\n0\r\nX-A: b\n\r\n",
+    "trailers without end": b"2\r\nab\r\n0\r\nX-A: " + b"b" * 40_000 + b"\r\n\r\n",
+}
+for fault, framed in BAD_CHUNKS.items():
+    refusal(f"{fault} is refused before anything reaches the backend",
+            head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked") + framed, (400, 413, 431), routes=BY_MODEL)
+
+
+def live_refusal(fault, framed):
+    @test(f"{fault} in a body that is passed on as it comes leaves the backend with an unfinished request")
+    def _(t):
+        upstream = t.upstream()
+        sluice = t.gateway(gateway.config([upstream.address]))
+        client = t.connect(sluice)
+        client.send(head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked") + framed)
+        refused = client.read_response()
+        assert refused.status in (400, 413, 431), refused.raw
+        openai_error(refused)
+        client.expect_end()
+        if not upstream.nobody_waits():
+            process.wait_until(lambda: not sluice.streams(), "the exchange has ended")
+        sluice.wait_idle()
+        assert sluice.endpoints()[upstream.address]["in_flight"] == 0
+
+
+for fault, framed in BAD_CHUNKS.items():
+    live_refusal(fault, framed)
+
+
+@test("a chunk fault in the middle of a body that is passed on cuts the backend's connection without a last chunk")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked") + chunk(b"abc"))
+    backend = upstream.accept()
+    backend.read_until(b"abc\r\n")
+    client.send(b"nonsense\r\n")
+    assert client.read_response().status == 400
+    client.expect_end()
+    backend.expect_end()
+    assert without_span(bytes(backend.received)) == forwarded("POST /v1/x", chunked=True) + chunk(b"abc")
+    sluice.wait_idle()
+
+
+# What passes, and as which bytes -------------------------------------------------------------------------------
+
+accepted("a request passes with its own fields first and ours behind them",
+         head("POST /v1/chat/completions?a=b%20c HTTP/1.1", "Authorization: Bearer k", "X-Odd: \xe9\t,;=\"",
+              "Content-Length: 2") + b"{}",
+         forwarded("POST /v1/chat/completions?a=b%20c", ["Authorization: Bearer k", "X-Odd: \xe9\t,;=\""], body=b"{}"))
+accepted("an empty line in front of a request is skipped", b"\r\n" + head("GET /v1/x HTTP/1.1"),
+         forwarded("GET /v1/x", length=False))
+accepted("blanks around a value are not part of it", head("GET /v1/x HTTP/1.1", "X-A:  \t b c \t "),
+         forwarded("GET /v1/x", ["X-A: b c"], length=False))
+accepted("a POST without a body says so to the backend", head("POST /v1/x HTTP/1.1"), forwarded("POST /v1/x"))
+accepted("repeated fields keep their order", head("GET /v1/x HTTP/1.1", "X-A: 1", "X-B: 2", "x-a: 3"),
+         forwarded("GET /v1/x", ["X-A: 1", "X-B: 2", "x-a: 3"], length=False))
+accepted("absolute-form: Host comes from the URI", head("GET http://uri.example:81/v1/x?q HTTP/1.1", host="other"),
+         forwarded("GET /v1/x?q", host="uri.example:81", length=False))
+accepted("absolute-form without a path asks for /", head("GET http://uri.example?q HTTP/1.1", host="other"),
+         forwarded("GET /?q", host="uri.example", length=False))
+accepted("an IPv6 Host passes", head("GET /v1/x HTTP/1.1", host="[::1]:80"),
+         forwarded("GET /v1/x", host="[::1]:80", length=False))
+accepted("HTTP/1.0 without Host is served", head("GET /v1/x HTTP/1.0", host=None),
+         forwarded("GET /v1/x", host="", length=False))
+accepted("a percent-escape that is not needed is undone, others are written in upper case",
+         head("GET /v1/%63hat/%e4%2a HTTP/1.1"), forwarded("GET /v1/chat/%E4%2A", length=False))
+accepted("a colon, an at sign and a semicolon in a path pass", head("GET /v1/a:b@c;d=e HTTP/1.1"),
+         forwarded("GET /v1/a:b@c;d=e", length=False))
+accepted("hop-by-hop fields and those that Connection names do not pass",
+         head("GET /v1/x HTTP/1.1", "Connection: X-Named, keep-alive", "X-Named: secret", "Keep-Alive: timeout=5",
+              "Proxy-Connection: x", "Proxy-Authorization: x", "TE: trailers", "Trailer: X", "Upgrade: websocket",
+              "X-Kept: y"),
+         forwarded("GET /v1/x", ["X-Kept: y"], length=False))
+accepted("Connection cannot remove what the gateway itself adds",
+         head("POST /v1/x HTTP/1.1", "Content-Length: 2",
+              "Connection: host, content-length, via, x-forwarded-for, x-forwarded-host, x-forwarded-proto") + b"{}",
+         forwarded("POST /v1/x", body=b"{}"))
+accepted("what a client says about other proxies, and internal fields, are replaced",
+         head("GET /v1/x HTTP/1.1", "X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 5.6.7.8", "X-Forwarded-Host: evil",
+              "X-Forwarded-Proto: https", "X-Real-IP: 1.2.3.4", "Forwarded: for=1.2.3.4", "X-Sluice-Cluster: other"),
+         forwarded("GET /v1/x", length=False))
+accepted("Via is continued", head("GET /v1/x HTTP/1.1", "Via: 1.0 other"),
+         forwarded("GET /v1/x", length=False).replace(b"via: 1.1 sluice", b"via: 1.0 other, 1.1 sluice"))
+accepted("a chunked body that is read first gets a Content-Length; extensions and trailers are dropped",
+         head("POST /v1/x HTTP/1.1", "Transfer-Encoding: Chunked") +
+         b"10;a=b\r\n{\"model\": \"tiny\"\r\n1;c=\"d e\"\r\n}\r\n0\r\nX-Trailer: t\r\nContent-Length: 3\r\n\r\n",
+         forwarded("POST /v1/x", body=b"{\"model\": \"tiny\"}"), routes=BY_MODEL)
+
+
+@test("a chunked body that is passed on as it comes is framed anew; extensions and trailers are dropped")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked"))
+    backend = upstream.accept()
+    client.send(b"003;a=b\r\nabc\r\n")
+    backend.read_until(b"3\r\nabc\r\n")
+    client.send(b"2\r\nde\r\n")
+    backend.read_until(b"2\r\nde\r\n")
+    client.send(b"0\r\nX-Trailer: t\r\nHost: evil\r\n\r\n")
+    backend.read_until(b"0\r\n\r\n")
+    backend.send(answer(b"ok"))
+    assert client.read_response().status == 200
+    assert without_span(bytes(backend.received)) == (
+        forwarded("POST /v1/x", chunked=True) + b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), bytes(backend.received)
+
+
+@test("bytes behind an Upgrade that is not accepted are the next request")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("GET /v1/a HTTP/1.1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c",
+                     "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA") + head("GET /v1/b HTTP/1.1"))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(answer(b"a"))
+    assert client.read_response().body == b"a"
+    backend.read_request()
+    backend.send(answer(b"b"))
+    assert client.read_response().body == b"b"
+    assert without_span(bytes(backend.received)) == (
+        forwarded("GET /v1/a", length=False) + forwarded("GET /v1/b", length=False)), bytes(backend.received)
+
+
+# Connections ---------------------------------------------------------------------------------------------------
+
+
+@test("pipelined requests are answered in order")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(b"".join(request(path=f"/v1/{i}", body=b"{}") for i in range(5)))
+    backend = upstream.accept()
+    for i in range(5):
+        assert backend.read_request().target == f"/v1/{i}"
+        backend.send(answer(b"%d" % i))
+        assert client.read_response().body == b"%d" % i
+
+
+@test("a bad request behind a good one does not harm the good one")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(request(body=b"{}") + b"GET / HTTP/1.1\r\n\r\n")
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(answer(b"ok"))
+    assert client.read_response().body == b"ok"
+    assert client.read_response().status == 400
+    client.expect_end()
+
+
+@test("a connection ends after the answer when the client asks for it")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(request(body=b"{}", headers=[("Connection", "close")]))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(answer(b"ok"))
+    answered = client.read_response()
+    assert answered.get("connection") == "close" and answered.body == b"ok"
+    client.expect_end()
+    assert backend.is_open(), "the backend's connection is not the client's to close"
+
+
+@test("HTTP/1.0 closes by default, and stays open where it was asked to")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("GET /v1/x HTTP/1.0", "Connection: keep-alive"))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(answer(b"ok"))
+    answered = client.read_response()
+    assert answered.get("connection") == "keep-alive" and answered.body == b"ok", answered
+    client.send(head("GET /v1/x HTTP/1.0"))
+    backend.read_request()
+    backend.send(answer(b"ok"))
+    assert client.read_response().get("connection") == "close"
+    client.expect_end()
+
+
+@test("an answer without a length goes to HTTP/1.0 without chunks and ends with the connection")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("GET /v1/x HTTP/1.0", "Connection: keep-alive"))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"abc") + chunk(b"def") + b"0\r\n\r\n")
+    answered = client.read_response()
+    assert answered.body == b"abcdef" and answered.get("transfer-encoding") is None, answered
+    assert answered.get("connection") == "close" and client.ended == "eof"
+
+
+@test("an answer to HTTP/1.0 that breaks off ends in a reset, since a close would look like its end")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("GET /v1/x HTTP/1.0"))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"abc"))
+    client.read_until(b"abc")
+    backend.leave()
+    client.read_to_end()
+    assert client.ended == "reset", client.ended
+
+
+# Expect --------------------------------------------------------------------------------------------------------
+
+
+@test("a client that waits for 100 Continue gets it, once, and the backend never sees Expect")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("POST /v1/x HTTP/1.1", "Content-Length: 2", "Expect: 100-Continue"))
+    interim = client.read_head()
+    assert interim.raw == b"HTTP/1.1 100 Continue\r\n\r\n", interim.raw
+    client.send(b"{}")
+    backend = upstream.accept()
+    assert without_span(backend.read_request().raw) == forwarded("POST /v1/x", body=b"{}")
+    backend.send(answer(b"ok"))
+    answered = client.read_response()
+    assert answered.status == 200 and answered.body == b"ok"
+
+
+@test("a client that announces a body for an unknown path gets 404 and no 100 Continue")
+def _(t):
+    upstream = t.upstream()
+    routes = [{"name": "v1", "match": {"path": {"prefix": "/v1/"}}, "clusters": [{"name": "models"}]}]
+    sluice = t.gateway(gateway.config([upstream.address], routes=routes))
+    client = t.connect(sluice)
+    client.send(head("POST /v2/x HTTP/1.1", "Content-Length: 2", "Expect: 100-continue"))
+    answered = client.read_response()
+    assert answered.status == 404 and answered.get("connection") == "close", answered
+    client.expect_end()
+
+
+# Answers -------------------------------------------------------------------------------------------------------
+
+
+def exchange(t, backend_sends, raw=None, **options):
+    """One request; the backend's connection, the client and the gateway while the answer is on its way."""
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], retry={"attempts": 1}, **options))
+    client = t.connect(sluice)
+    client.send(raw or head("GET /v1/x HTTP/1.1"))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(backend_sends)
+    return upstream, sluice, client, backend
+
+
+BAD_ANSWERS = {
+    "Content-Length beside Transfer-Encoding": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two Content-Length fields": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+    "a signed Content-Length": b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nab",
+    "a Content-Length list": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nab",
+    "an empty Content-Length": b"HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n",
+    "an unknown transfer coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "Transfer-Encoding in HTTP/1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "a version other than HTTP/1": b"HTTP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "a status line that is none": b"garbage\r\n\r\n",
+    "a status of two digits": b"HTTP/1.1 20 OK\r\nContent-Length: 0\r\n\r\n",
+    "a status of four digits": b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+    "a status above 599": b"HTTP/1.1 999 OK\r\nContent-Length: 0\r\n\r\n",
+    "bare LF line ends": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+    "a folded line": b"HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    "a bare CR in a value": b"HTTP/1.1 200 OK\r\nX-A: b\rX-B: c\r\nContent-Length: 0\r\n\r\n",
+    "a NUL in a value": b"HTTP/1.1 200 OK\r\nX-A: b\0\r\nContent-Length: 0\r\n\r\n",
+    "an empty name": b"HTTP/1.1 200 OK\r\n: b\r\nContent-Length: 0\r\n\r\n",
+    "a head without end": b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 20_000,
+    "101 Switching Protocols": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "interim answers without end": b"HTTP/1.1 102 Processing\r\n\r\n" * 100,
+}
+
+
+def bad_answer(fault, raw):
+    @test(f"an answer with {fault} becomes 502 and the backend's connection is closed")
+    def _(t):
+        upstream, sluice, client, backend = exchange(t, raw)
+        answered = client.read_response()
+        assert answered.status == 502, answered.raw
+        assert openai_error(answered)["code"] == "upstream_malformed"
+        assert answered.get("connection") is None, "the client's connection is sound"
+        backend.expect_end()
+        line = sluice.access_log(1)[0]
+        assert (line["status"], line["fault"]) == (502, "upstream"), line
+        client.send(head("GET /v1/good HTTP/1.1"))
+        fresh = upstream.accept()
+        fresh.read_request()
+        fresh.send(answer(b"good"))
+        assert client.read_response().body == b"good"
+
+
+for fault, framed in BAD_ANSWERS.items():
+    bad_answer(fault, framed)
+
+
+@test("interim answers of a backend do not reach the client, its final answer does")
+def _(t):
+    _, _, client, _ = exchange(t, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer(b"ok"))
+    answered = client.read_response()
+    assert answered.status == 200 and answered.body == b"ok", answered
+
+
+@test("the answer's fields pass with ours behind them, hop-by-hop fields do not")
+def _(t):
+    _, _, client, _ = exchange(t, b"HTTP/1.1 201 Whatever\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+                                  b"Connection: X-Named\r\nX-Named: n\r\nKeep-Alive: timeout=5\r\nX-A: \xe9\r\n"
+                                  b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nX-Request-Id: theirs\r\n"
+                                  b"Content-Length: 2\r\n\r\nok")
+    answered = client.read_response()
+    assert answered.raw == (b"HTTP/1.1 201 Created\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\nX-A: \xe9\r\n"
+                            b"Set-Cookie: a=b\r\nSet-Cookie: c=d\r\nx-request-id: r\r\nvia: 1.1 sluice\r\n"
+                            b"content-length: 2\r\n\r\nok"), answered.raw
+
+
+@test("an answer without a length that ends by closing reaches the client as chunks")
+def _(t):
+    _, _, client, backend = exchange(t, b"HTTP/1.0 200 OK\r\n\r\nabc")
+    assert client.read_head().get("transfer-encoding") == "chunked"
+    backend.send(b"def")
+    backend.leave()
+    raw = client.read_until(b"0\r\n\r\n")
+    assert raw.replace(b"6\r\nabcdef", b"3\r\nabc\r\n3\r\ndef") == chunk(b"abc") + chunk(b"def") + b"0\r\n\r\n", raw
+
+
+@test("the answer to HEAD has the length of the body and no body, and both connections live on")
+def _(t):
+    upstream, _, client, backend = exchange(t, b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n",
+                                            head("HEAD /v1/x HTTP/1.1"))
+    answered = client.read_response(to_head=True)
+    assert answered.get("content-length") == "500" and answered.get("connection") is None, answered
+    client.send(head("GET /v1/good HTTP/1.1"))
+    backend.read_request()
+    backend.send(answer(b"good"))
+    assert client.read_response().body == b"good"
+
+
+def bodyless(name, raw, asked, to_head):
+    @test(f"a body that a backend wrongly sends with {name} reaches nobody")
+    def _(t):
+        upstream, sluice, client, backend = exchange(t, raw, asked)
+        answered = client.read_response(to_head=to_head)
+        assert answered.status == int(raw.split(b" ")[1]), answered
+        backend.expect_end()
+        client.send(head("GET /v1/good HTTP/1.1"))
+        fresh = upstream.accept()
+        fresh.read_request()
+        fresh.send(answer(b"good"))
+        assert client.read_response().raw.endswith(b"\r\n\r\ngood")
+        assert b"SMUGGLED" not in client.received
+
+
+SMUGGLED = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nSMUGGLED"
+bodyless("the answer to HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED,
+         head("HEAD /v1/x HTTP/1.1"), True)
+bodyless("204", b"HTTP/1.1 204 No Content\r\n\r\n" + SMUGGLED, head("GET /v1/x HTTP/1.1"), False)
+bodyless("304", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 8\r\n\r\n" + SMUGGLED, head("GET /v1/x HTTP/1.1"), False)
+bodyless("more bytes than its Content-Length", answer(b"ok") + SMUGGLED, head("GET /v1/x HTTP/1.1"), False)
+bodyless("bytes behind its last chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED,
+         head("GET /v1/x HTTP/1.1"), False)
+
+
+@test("bytes that a backend sends while nothing is asked of it reach nobody")
+def _(t):
+    upstream, sluice, client, backend = exchange(t, answer(b"ok"))
+    assert client.read_response().body == b"ok"
+    backend.send(SMUGGLED)
+    backend.expect_end()
+    client.send(head("GET /v1/good HTTP/1.1"))
+    fresh = upstream.accept()
+    fresh.read_request()
+    fresh.send(answer(b"good"))
+    assert client.read_response().body == b"good"
+
+
+def cut(name, raw):
+    @test(f"an answer cut {name} reaches the client as a visibly unfinished one")
+    def _(t):
+        _, sluice, client, backend = exchange(t, raw)
+        answered = client.read_head()
+        client.read_until(b"abc")
+        backend.leave()
+        rest = client.read_to_end()
+        assert answered.status == 200 and b"0\r\n\r\n" not in rest and b"error" not in rest, rest
+        line = sluice.access_log(1)[0]
+        assert (line["status"], line["error"]) == (200, "upstream_cut"), line
+
+
+cut("before its Content-Length", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc")
+cut("before its last chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"abc"))
+cut("inside a chunk", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc")
+
+
+@test("a chunk fault in an answer under way cuts it")
+def _(t):
+    _, sluice, client, backend = exchange(t, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"abc"))
+    client.read_head()
+    client.read_until(b"abc")
+    backend.send(b"nonsense\r\n")
+    assert b"0\r\n\r\n" not in client.read_to_end()
+    backend.expect_end()
+    assert sluice.access_log(1)[0]["error"] == "upstream_malformed"
+
+
+@test("an answer that comes before the request's body is whole is relayed, and neither connection is used again")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    client.send(head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked") + chunk(b"abc"))
+    backend = upstream.accept()
+    backend.read_until(b"abc\r\n")
+    backend.send(answer(b"too much", status="413 Content Too Large"))
+    answered = client.read_response()
+    assert answered.status == 413 and answered.body == b"too much" and answered.get("connection") == "close", answered
+    backend.expect_end()
+    client.expect_end()
+    sluice.wait_idle()
+
+
+@test("a backend that closes without an answer becomes 502")
+def _(t):
+    _, sluice, client, backend = exchange(t, b"")
+    backend.leave()
+    assert openai_error(client.read_response())["code"] == "upstream_reset"
+
+
+# Time ----------------------------------------------------------------------------------------------------------
+
+
+def send_until_closed(client, piece):
+    """Sends a little now and then, as slow attackers do, until the gateway ends the connection."""
+    def closed():
+        try:
+            client.send(piece)
+        except OSError:
+            return True
+        return not client.is_open() or client.received
+    process.wait_until(closed, "the gateway has had enough")
+
+
+@test("a head that never ends is given up after head_timeout however busily it arrives")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], http={"head_timeout": "200ms", "max_headers": 10000,
+                                                                "max_head_bytes": "1MiB"}))
+    client = t.connect(sluice)
+    client.send(b"GET /v1/x HTTP/1.1\r\nHost: h\r\n")
+    send_until_closed(client, b"X-A: b\r\n")
+    check_alone_upstream(t, upstream, sluice)
+
+
+@test("a head that stops is answered with 408 after head_timeout")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], http={"head_timeout": "200ms"}))
+    client = t.connect(sluice)
+    client.send(b"GET /v1/x HTTP/1.1\r\nHost: h\r\n")
+    answered = client.read_response()
+    assert answered.status == 408 and openai_error(answered)["code"] == "request_timeout", answered
+    client.expect_end()
+
+
+@test("a request line that stops is given up after head_timeout")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], http={"head_timeout": "200ms"}))
+    client = t.connect(sluice)
+    client.send(b"GET /v1")
+    assert client.read_to_end()[:12] in (b"", b"HTTP/1.1 408")
+    check_alone_upstream(t, upstream, sluice)
+
+
+@test("a client that says nothing is let go after idle_timeout, before and after a request")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], http={"idle_timeout": "200ms"}))
+    t.connect(sluice).expect_end()
+    client = t.connect(sluice)
+    client.send(head("GET /v1/x HTTP/1.1"))
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(answer(b"ok"))
+    assert client.read_response().body == b"ok"
+    client.expect_end()
+
+
+@test("a body that stops is answered with 408 and the backend's request is not finished")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], http={"body_grace": "200ms", "min_body_rate": "1MiB"}))
+    client = t.connect(sluice)
+    client.send(head("POST /v1/x HTTP/1.1", "Transfer-Encoding: chunked") + chunk(b"abc"))
+    backend = upstream.accept()
+    backend.read_until(b"abc\r\n")
+    answered = client.read_response()
+    assert answered.status == 408, answered
+    backend.expect_end()
+    assert not bytes(backend.received).endswith(b"0\r\n\r\n")
+
+
+@test("a body that drips more slowly than min_body_rate is cut off")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address], routes=BY_MODEL,
+                                      http={"body_grace": "100ms", "min_body_rate": "1MiB"}))
+    client = t.connect(sluice)
+    client.send(head("POST /v1/x HTTP/1.1", "Content-Length: 100000"))
+    send_until_closed(client, b" ")
+    assert client.read_response().status == 408
+    check_alone_upstream(t, upstream, sluice)
+
+
+@test("a body whose client keeps up passes however long it is")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    client = t.connect(sluice)
+    body = chat(padding="x" * 3_000_000)
+    raw = request(body=body)
+    client.send(raw)
+    backend = upstream.accept()
+    received = backend.read_request()
+    assert received.body == raw.split(b"\r\n\r\n", 1)[1]
+    backend.send(answer(b"ok"))
+    assert client.read_response().body == b"ok"
+
+
+main()
