@@ -5,8 +5,8 @@ usage: count_tests.py JUNIT.xml RESULTS_DIR    prints `passed failed skipped`
 
 An entry of ctest counts as its cases where they are known: from RESULTS_DIR/NAME.json, in the form of GoogleTest's
 --gtest_output=json, or from the summary that it prints last: the integration tests' own, Python's unittest's or Node's
-test runner's. Any other entry is one case. One that ctest calls failed although all its cases passed (a crash, a leak found at its end, a time limit) counts
-as one more failure.
+test runner's. Any other entry is one case. One that ctest calls failed although all its cases passed (a crash, a leak
+found at its end, a time limit) counts as one more failure.
 """
 
 import json
