@@ -37,7 +37,7 @@ LAYERS = {
 DIRECT_CHILDREN_APART = ("filters",)
 
 # Where programs begin: signals and the command line.
-_MAINS = ["gateway/app/main.cc", "backends/worker/main.cc"]
+_MAINS = ["gateway/app/main.cc", "gateway/app/sluicectl.cc", "backends/worker/main.cc"]
 ANYWHERE = ""
 NOWHERE = "(nowhere)"
 # Header prefix → where it may be included: folders, or files. The longest prefix counts.

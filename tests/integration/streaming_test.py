@@ -147,7 +147,7 @@ def _(t):
 @test("an event that is longer than every buffer is relayed whole")
 def _(t):
     upstream = t.upstream()
-    sluice = t.gateway(gateway.config([upstream.address], limits={"stream_buffer_bytes": "4KiB"}))
+    sluice = t.gateway(gateway.config([upstream.address]))
     client = t.connect(sluice)
     stream = event("x" * 300_000) + usage_event(5, 9) + DONE
     backend = begin_stream(client, upstream=upstream)

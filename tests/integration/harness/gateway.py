@@ -131,6 +131,11 @@ class Gateway(process.Process):
         text = self._access.read_bytes() if self._access.exists() else b""
         return text.split(b"\n")[:-1]
 
+    def access_log_of_the_ended(self):
+        """The lines of a gateway that has ended: there will be no more."""
+        assert self.status() is not None
+        return [json.loads(line) for line in self.access_lines()]
+
     def access_log(self, count):
         """Waits for so many lines and returns them, parsed; more lines than that are a failure."""
         self.wait_until(lambda: len(self.access_lines()) >= count, f"{count} lines in the access log")

@@ -117,5 +117,7 @@ def main():
         print("\n".join(s for s, _ in chosen))
         sys.exit(0)
     results = [_run(sentence, function) for sentence, function in chosen]
+    if None in results:
+        print(f"{results.count(None)} skipped", flush=True)
     print(f"{results.count(True)} passed, {results.count(False)} failed", flush=True)
     sys.exit(1 if False in results else 0)
