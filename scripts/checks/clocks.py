@@ -41,6 +41,7 @@ RULES = [
          "tests/gateway/app/log_sink_test.cc": "a sink takes lines from any thread",
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
          "tests/backends/worker/engine/engine_test.cc": "requests reach the engine from any thread",
+         "tests/backends/worker/api/token_mailbox_test.cc": "tokens reach the loop from the engine's thread",
      }),
 ]
 _FREE = ("perf/",)  # benchmarks measure real time
