@@ -33,6 +33,7 @@ TEST_F(ApiErrors, UnknownPathsAndMethodsAreSaidInTheFrameworksWords) {
   EXPECT_EQ(get("/v1/completions").status, 405);
   EXPECT_EQ(get("/v1/completions").body, R"({"detail":"Method Not Allowed"})");
   EXPECT_EQ(post("/v1/models", "{}").status, 405);
+  EXPECT_THAT(client_.ask("PUT", "/ping").head, HasSubstr("allow: GET, POST\r\n"));
 }
 
 TEST_F(ApiErrors, AnUnknownModelIsNotFound) {

@@ -85,7 +85,8 @@ TEST(ParseRequest, TakesWhatAsksForNothingUnsupported) {
         R"("bad_words":[])", R"("use_beam_search":false)", R"("response_format":{"type":"text"})",
         R"("temperature":0.7,"top_p":0.9,"top_k":40,"min_p":0.1,"seed":-1)", R"("max_tokens":null)",
         R"("max_tokens":16.0)", R"("max_tokens":"16")", R"("stream":"true")", R"("stream":1)",
-        R"("temperature":"0.5")", R"("guided_json":{"a":1},"best_of":3)", R"("user":"somebody")"}) {
+        R"("temperature":"0.5")", R"("stream_options":{})", R"("guided_json":{"a":1},"best_of":3)",
+        R"("user":"somebody")"}) {
     const auto request = parse_completion_request(with_prompt(members));
     EXPECT_TRUE(request) << members << ": " << request.error().message;
   }

@@ -57,7 +57,7 @@ TEST(WorkerFlags, WhatIsWrongEndsTheProgram) {
                                                 {"dir", "--unheard-of"},
                                                 {"dir", "--max-num-seqs", "0"}}) {
     Flags flags;
-    EXPECT_GT(parse(wrong, flags), 0);
+    EXPECT_EQ(parse(wrong, flags), 2);
   }
   Flags flags;
   EXPECT_EQ(parse({"--help"}, flags), 0);
