@@ -42,7 +42,6 @@ RULES = [
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
          "tests/backends/worker/api/token_mailbox_test.cc": "the engine's thread hands tokens to the loop's",
          "tests/backends/worker/engine/engine_test.cc": "requests reach the engine from any thread",
-         "tests/backends/worker/api/token_mailbox_test.cc": "the engine's thread delivers to a loop's",
      }),
 ]
 _FREE = ("perf/",)  # benchmarks measure real time

@@ -179,16 +179,17 @@ def _(t):
             assert status == 2 and f"127.0.0.1:{port}" in err and "in use" in err, (threads, status, err)
 
 
-@test("a second gateway on the same port does not share it, on one shard or on two")
-def _(t):
-    for threads in ("1", "2"):
+for threads in ("1", "2"):
+
+    @test(f"a second gateway does not share the first one's port ({threads} shards)")
+    def _(t, threads=threads):
         path, ports = good(t)
         first = t.program(SLUICE, "--config", path, "--threads", threads)
         process.wait_until(lambda: not nobody_listens(ports[1]), "the first gateway listens")
         other = written(t, GOOD % (ports[0], process.free_port()), "other.yaml")
         second = t.program(SLUICE, "--config", other, "--threads", threads)
         process.wait_until(lambda: second.status() is not None or "listening" in second.stderr, "the second decides")
-        assert second.status() == 2, f"two gateways with {threads} shards serve one port: {second.describe()}"
+        assert second.status() == 2, f"two gateways serve one port: {second.describe()}"
         first.signal(signal.SIGTERM)
         assert first.wait() == 0
 

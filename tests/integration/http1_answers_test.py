@@ -1,10 +1,13 @@
 #!/usr/bin/python3
-"""HTTP/1.1 answers: what a client gets of what odd or broken backends send, and what becomes of the connections."""
+"""HTTP/1.1 answers of odd or broken backends: what the client gets of them, and that nobody else gets any of it."""
 
 from harness import gateway
-from harness.bytes_upstream import head
+from harness.framing import head
 from harness.http import answer, chunk, openai_error
 from harness.suite import main, test
+
+
+# Answers -------------------------------------------------------------------------------------------------------
 
 
 def exchange(t, backend_sends, raw=None, **options):

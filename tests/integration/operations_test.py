@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """What operators see and do: health, metrics, state, the access log, tracing, ends, shards, kinds of listeners."""
 
-import json
 import random
 import re
 import signal

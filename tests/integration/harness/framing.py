@@ -1,8 +1,7 @@
-"""Requests as the gateway gets them and as the backend must, byte for byte."""
+"""Requests whose forwarded bytes are known to the last one."""
 
 import re
 
-from . import gateway
 from .http import answer
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
