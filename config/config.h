@@ -22,7 +22,6 @@ struct Http {
   std::uint32_t max_headers = 100;
   std::uint64_t max_uri_bytes = 8 * 1024;
   std::uint64_t max_body_bytes = 16 * 1024 * 1024;
-  std::uint64_t max_pipelined_bytes = 64 * 1024;
   Duration head_timeout = std::chrono::seconds(10);
   Duration idle_timeout = std::chrono::seconds(75);
   std::uint64_t min_body_rate = 1024;  // bytes per second; 0 turns the check off

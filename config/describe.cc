@@ -40,16 +40,14 @@ static void describe(Fields<Http>& f) {
   f.about("Http", "Limits on what a client may send, and how slowly.");
   f.add_size("max_head_bytes", &Http::max_head_bytes,
              "Longest request head, request line included; above it 431.")
-      .range(512, kMiB);
+      .range(
+          512,
+          64 * kKiB);  // a head is parsed in one read buffer of at least limits.stream_buffer_bytes' minimum
   f.add("max_headers", &Http::max_headers, "Most header fields in a request; above it 431.").range(1, 10'000);
   f.add_size("max_uri_bytes", &Http::max_uri_bytes, "Longest request target; above it 414.").range(64, kMiB);
   f.add_size("max_body_bytes", &Http::max_body_bytes,
              "Longest request body; above it 413. A route may set its own.")
       .range(0, 4 * kGiB);
-  f.add_size(
-       "max_pipelined_bytes", &Http::max_pipelined_bytes,
-       "Most bytes read ahead of the answer that a connection is waiting for; then it is read no further.")
-      .range(kKiB, 16 * kMiB);
   f.add("head_timeout", &Http::head_timeout,
         "Longest time from the first byte of a request to the end of its head.")
       .range(1ms, 1h);
@@ -220,7 +218,7 @@ static void describe(Fields<Limits>& f) {
   f.add("max_streams", &Limits::max_streams, "Requests in flight; above it 503.").range(1, 1'000'000);
   f.add_size("stream_buffer_bytes", &Limits::stream_buffer_bytes,
              "Most bytes held per request and direction while the slower side catches up.")
-      .range(4 * kKiB, 64 * kMiB);
+      .range(64 * kKiB, 64 * kMiB);
 }
 
 static void describe(Fields<AccessLog>& f) {

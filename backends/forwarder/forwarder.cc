@@ -88,6 +88,8 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
     Result<BodyPiece> piece = co_await upstream.read(deadline);
     if (!piece) {
       if (auto error = upload.client_error()) co_return fail(std::move(*error));
+      // Nothing of the answer but a promise: the client has seen none of it, another endpoint may give one.
+      if (held && piece.error().kind == ErrorKind::kUpstreamCut) piece.error().retriable = Retriable::kAlways;
       co_return fail(std::move(piece.error()));
     }
     call.record->state = ExchangeState::kStreaming;

@@ -9,6 +9,8 @@
 namespace sluice::worker {
 namespace {
 
+constexpr int kExitBadFlags = 2;
+
 constexpr const char* kDescription =
     "sluice-worker: serves a language model over the HTTP API of vLLM.\n\n"
     "  sluice-worker backends/worker/models/tiny/v1 --served-model-name tiny --port 8000\n"
@@ -94,7 +96,7 @@ std::optional<int> parse_flags(int argc, char** argv, Flags& flags) {
   try {
     app.parse(with_dashes(argc, argv));
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    return app.exit(error) == 0 ? 0 : kExitBadFlags;
   }
   return std::nullopt;
 }

@@ -12,7 +12,7 @@ std::uint64_t body_limit(const Exchange& exchange) {
   const RouteTable& routes = *exchange.routes;
   for (std::size_t i = exchange.head_match->first; i < routes.size(); ++i) {
     if (!routes[i].rule.matches_head(exchange.head())) continue;
-    limit = std::max(limit, routes[i].max_body_bytes);
+    limit = std::max(limit, routes[i].max_body_bytes.value_or(exchange.stream.body.limit()));
     if (routes[i].rule.models.empty()) break;
   }
   return limit;
@@ -28,6 +28,9 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
   const bool has_body = request.length != 0;
   const bool needs_model = exchange.head_match->needs_model && has_body;
   body.set_limit(limit);
+  if (request.length && *request.length > limit) {
+    co_return fail(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
+  }
   // Before a byte of it is asked for: what cannot be read need not be sent.
   if (needs_model && exchange.head().headers.has(HeaderId::kContentEncoding)) {
     co_return fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding");
@@ -77,7 +80,8 @@ Result<void> BodyViewFilter::complete(Exchange& exchange) {
   Result<const Route*> route = exchange.routes->match(*exchange.head_match, exchange.head(), model);
   if (!route) return fail(std::move(route.error()));
   // The limit so far was that of the most generous route still possible.
-  if (exchange.request->body_bytes().size() > (*route)->max_body_bytes) {
+  if (exchange.request->body_bytes().size() >
+      (*route)->max_body_bytes.value_or(exchange.stream.body.limit())) {
     return fail(ErrorKind::kBodyTooLarge, "the body is longer than this route's max_body_bytes");
   }
   exchange.route = *route;

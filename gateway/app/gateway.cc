@@ -75,6 +75,14 @@ Result<void> Gateway::listen() {
     ListenOptions options;
     options.backlog = static_cast<int>(l.backlog);
     options.reuse_port = shards_.size() > 1;
+    if (options.reuse_port && address.port != 0) {
+      // SO_REUSEPORT would let this process share the port of another gateway in silence: ask without it
+      // first.
+      ListenOptions alone = options;
+      alone.reuse_port = false;
+      if (Result<ListenSocket> probe = ListenSocket::bind(address, alone); !probe)
+        return fail(std::move(probe.error()));
+    }
     Result<ListenSocket> first = ListenSocket::bind(address, options);
     if (!first) return fail(std::move(first.error()));
     address = first->address();  // with the port that the system chose

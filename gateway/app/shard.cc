@@ -58,15 +58,6 @@ ServerOptions server_options(const config::Http& http) {
   return options;
 }
 
-// A route without a limit of its own takes the most generous listener's, whose codec enforces the listener's
-// own.
-std::uint64_t body_limit(const config::Config& config, const config::Route& route) {
-  std::uint64_t limit = 0;
-  for (const config::Listener& l : config.listeners)
-    limit = std::max(limit, l.http.max_body_bytes);
-  return route.max_body_bytes.value_or(limit);
-}
-
 }  // namespace
 
 Shard::Shard(std::size_t index, const config::Config& config, const SharedServices& shared,
@@ -128,7 +119,7 @@ std::shared_ptr<const RouteTable> Shard::build_routes(const config::Config& conf
                       .first_content = r.timeouts.first_content,
                       .between_tokens = r.timeouts.between_tokens,
                       .total = r.timeouts.total};
-    route.max_body_bytes = body_limit(config, r);
+    route.max_body_bytes = r.max_body_bytes;
     route.chain = make_route_chain(services, std::move(settings), std::make_unique<Forwarder>(loop_));
     routes.push_back(std::move(route));
   }

@@ -27,7 +27,9 @@ class BodyReader {
   virtual Task<Result<BodyPiece>> read() = 0;
   // Known from Content-Length; nullopt when the body ends by itself.
   virtual std::optional<std::uint64_t> length() const noexcept = 0;
-  // Replaces the listener's limit on the body's bytes by that of the route. Before the first read().
+  // The most bytes the body may have: the listener's setting, unless a route's replaced it before the first
+  // read().
+  virtual std::uint64_t limit() const noexcept = 0;
   virtual void set_limit(std::uint64_t max_bytes) noexcept = 0;
   // Fields that followed the body, null or empty if none; complete after the last piece.
   virtual const Headers* trailers() const noexcept { return nullptr; }

@@ -30,8 +30,8 @@ struct Route {
   std::string name;
   RouteRule rule;
   RouteTimeouts timeouts;
-  std::uint64_t max_body_bytes = 0;
-  ExchangeChain chain;  // from the target choice on
+  std::optional<std::uint64_t> max_body_bytes;  // replaces the listener's
+  ExchangeChain chain;                          // from the target choice on
 };
 
 // The routes of a shard in their order; the first match wins. The match has two stages: what the head tells,

@@ -57,11 +57,14 @@ class Clocks(unittest.TestCase):
     def test_comments_strings_and_listed_files_are_free(self):
         self.assertEqual(forbidden("gateway/proxy/proxy.cc", '// usleep(5)\nf("getenv(x)"); /* thread_local */'), [])
         self.assertEqual(forbidden("gateway/runtime/frame_pool.cc", "thread_local int x;"), [])
+        self.assertEqual(forbidden("gateway/proxy/proxy.cc", "auto t = system_clock::to_time_t(x);"), [])
         self.assertEqual(forbidden("gateway/app/main.cc", "std::thread::hardware_concurrency()"), [])
 
     def test_one_await_per_statement(self):
         self.assertEqual(len(awaits("f(co_await a(), co_await b());")), 1)
         self.assertEqual(len(awaits("int x = c ? co_await a() : 0;")), 1)
+        self.assertEqual(len(awaits("f(co_await a() ? 1 : 0);")), 1)
+        self.assertEqual(awaits("co_return co_await a(c ? 1 : 0);"), [])
         self.assertEqual(awaits("if (!co_await a()) co_await b();"), [])
         self.assertEqual(awaits("int a = co_await b(); int c = co_await d(); int e = f ? 1 : 2;"), [])
         self.assertEqual(awaits("while (int n = co_await a()) { co_await b(); }"), [])

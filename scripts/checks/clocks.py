@@ -11,7 +11,7 @@ import re
 from sources import code_of, cpp_files, finish, line_of, read
 
 RULES = [
-    (r"\b(steady_clock|system_clock|high_resolution_clock)\b|\b(clock_gettime|gettimeofday)\s*\(|\bstd::time\s*\(",
+    (r"\b(steady|system|high_resolution)_clock\b(?!::(to|from)_time_t)|\b(clock_gettime|gettimeofday)\s*\(|\bstd::time\s*\(",
      "a real clock; take a TimeSource (gateway/runtime/time_source.h)",
      {
          "gateway/runtime/time_source.h": "the type of wall-clock time",
@@ -40,11 +40,12 @@ RULES = [
          "backends/worker/engine/engine.cc": "the engine's step loop has a thread of its own",
          "tests/gateway/app/log_sink_test.cc": "a sink takes lines from any thread",
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
+         "tests/backends/worker/api/token_mailbox_test.cc": "the engine's thread hands tokens to the loop's",
+         "tests/backends/worker/engine/engine_test.cc": "requests reach the engine from any thread",
      }),
 ]
 _FREE = ("perf/",)  # benchmarks measure real time
 _CONTROL = re.compile(r"\b(if|while|for|switch)\b\s*(constexpr\s*)?\(")
-_TERNARY = re.compile(r"\?")
 
 
 def forbidden(path, code):
@@ -82,6 +83,21 @@ def statements(code):
             at += 1
 
 
+def ternaries(text):
+    """(begin, end) of each expression with a `?`: what stands between the parentheses around it."""
+    open_at = [0]
+    ends = {}
+    questions = []
+    for at, char in enumerate(text):
+        if char in "([":
+            open_at.append(at)
+        elif char in ")]" and len(open_at) > 1:
+            ends[open_at.pop()] = at
+        elif char == "?":
+            questions.append(open_at[-1])
+    return [(begin, ends.get(begin, len(text))) for begin in questions]
+
+
 def awaits(code):
     if "co_await" not in code:
         return
@@ -89,8 +105,9 @@ def awaits(code):
         found = [match.start() for match in re.finditer(r"\bco_await\b", text)]
         if len(found) > 1:
             yield begin + found[1], "a second `co_await` in one statement; give the first its own variable"
-        if found and _TERNARY.search(text):
-            yield begin + found[0], "`co_await` in a statement with `?:`; write an if"
+        for first, last in ternaries(text):
+            if any(first <= at < last for at in found):
+                yield begin + found[0], "`co_await` inside `?:`; write an if"
 
 
 def problems_in(path):

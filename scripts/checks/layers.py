@@ -36,6 +36,8 @@ LAYERS = {
 # Folders directly below these are strangers to each other; files directly in them compose them and see all.
 DIRECT_CHILDREN_APART = ("filters",)
 
+# Where programs begin: signals and the command line.
+_MAINS = ["gateway/app/main.cc", "gateway/app/sluicectl.cc", "backends/worker/main.cc"]
 ANYWHERE = ""
 NOWHERE = "(nowhere)"
 # Header prefix → where it may be included: folders, or files. The longest prefix counts.
@@ -43,7 +45,7 @@ LIBRARIES = {
     "fmt/": [ANYWHERE],
     "xxhash.h": [ANYWHERE],
     # The reactor. Everybody else sees Loop, Transport and Task.
-    "boost/asio/": ["gateway/runtime", "gateway/net", "gateway/app/main.cc"],
+    "boost/asio/": ["gateway/runtime", "gateway/net", *_MAINS],
     "boost/": ["gateway/runtime", "gateway/net"],
     # Beast is the oracle that tests compare our HTTP/1.1 parser with.
     "boost/beast/": [NOWHERE],
@@ -61,7 +63,7 @@ LIBRARIES = {
     "cublas": ["backends/worker/device"],
     # Metrics are our own (gateway/base/metrics.h): a registry with a lock in its counters is not.
     "prometheus/": [NOWHERE],
-    "CLI/": ["gateway/app/main.cc", "backends/worker/main.cc", "gateway/ctl"],
+    "CLI/": [*_MAINS, "backends/worker/flags.cc"],
     # Test libraries.
     "gtest/": [NOWHERE],
     "gmock/": [NOWHERE],

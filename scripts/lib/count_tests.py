@@ -4,9 +4,9 @@
 usage: count_tests.py JUNIT.xml RESULTS_DIR    prints `passed failed skipped`
 
 An entry of ctest counts as its cases where they are known: from RESULTS_DIR/NAME.json, in the form of GoogleTest's
---gtest_output=json, or from the summary that Python's unittest or Node's test runner prints. Any other entry is one
-case. One that ctest calls failed although all its cases passed (a crash, a leak found at its end, a time limit) counts
-as one more failure.
+--gtest_output=json, or from the summary that it prints last: the integration tests' own, Python's unittest's or Node's
+test runner's. Any other entry is one case. One that ctest calls failed although all its cases passed (a crash, a leak
+found at its end, a time limit) counts as one more failure.
 """
 
 import json
@@ -37,7 +37,10 @@ def google_test_cases(path):
 
 
 def printed_cases(output):
-    """The same from what Python's unittest or Node's test runner printed last."""
+    """The same from a printed summary, None if there is none."""
+    own = re.findall(r"^(\d+) passed, (\d+) failed$", output, re.MULTILINE)
+    if own:
+        return int(own[-1][0]), int(own[-1][1]), len(re.findall(r"^skip - ", output, re.MULTILINE))
     ran = re.findall(r"^Ran (\d+) tests? in ", output, re.MULTILINE)
     verdict = re.findall(r"^(?:OK|FAILED)(?: \((.*)\))?$", output, re.MULTILINE)
     if ran and verdict:

@@ -164,7 +164,7 @@ TEST(BrokenFile, ValuesHaveTheirTypeUnitAndRange) {
        {"1:31: limits.stream_buffer_bytes: has an unknown unit \"KB\", got \"64KB\"; write for example 512B, "
         "64KiB or 16MiB"}},
       {"limits: {stream_buffer_bytes: 1KiB}\n",
-       {"1:31: limits.stream_buffer_bytes: must be from 4KiB to 64MiB, got 1KiB"}},
+       {"1:31: limits.stream_buffer_bytes: must be from 64KiB to 64MiB, got 1KiB"}},
       {"limits: {stream_buffer_bytes: -1KiB}\n",
        {"1:31: limits.stream_buffer_bytes: is not a size, got \"-1KiB\"; write for example 512B, 64KiB or "
         "16MiB"}},

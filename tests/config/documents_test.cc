@@ -106,7 +106,7 @@ TEST(Reference, TheCommittedFilesAreCurrent) {
 TEST(Reference, GivesTheDefaultsOfTheStructs) {
   const std::string text = reference_markdown();
   for (const std::string_view row :
-       {"| `max_head_bytes` | size | `32KiB` | 512B to 1MiB |",
+       {"| `max_head_bytes` | size | `32KiB` | 512B to 64KiB |",
         "| `head_timeout` | duration | `10s` | 1ms to 1h |", "| `attempts` | number | `3` | 1 to 10 |",
         "| `enabled` | `true` or `false` | `true` |  |",
         "| `policy` | `round_robin`, `least_loaded` | `least_loaded` |  |",

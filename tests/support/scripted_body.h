@@ -47,6 +47,7 @@ class ScriptedBody final : public BodyReader {
       total += piece.size();
     return total;
   }
+  std::uint64_t limit() const noexcept override { return limit_; }
   void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
 
  private:

@@ -15,7 +15,7 @@ namespace sluice::worker {
 
 // What a request says about the text of its answer.
 struct TextOptions {
-  std::vector<std::string> stop;
+  std::vector<std::string> stop = {};
   bool include_stop = false;  // keep the stop string, or the text of the stop token, in the text
   bool skip_special_tokens = true;
   std::int32_t min_tokens = 0;  // no stop string is looked for in the text of the first ones

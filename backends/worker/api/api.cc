@@ -116,9 +116,7 @@ Task<Result<void>> Api::serve(ServerStream& stream) {
     if (r.method == head.method) route = &r;
   }
   if (!known) co_return co_await reply(stream.client, 404, kJsonType, R"({"detail":"Not Found"})");
-  if (route == nullptr) {
-    co_return co_await reply(stream.client, 405, kJsonType, R"({"detail":"Method Not Allowed"})");
-  }
+  if (route == nullptr) co_return co_await refuse_method(stream);
   struct Load {
     std::int64_t* count;
     explicit Load(std::int64_t* c) : count(c) { ++*count; }
@@ -127,6 +125,25 @@ Task<Result<void>> Api::serve(ServerStream& stream) {
   std::optional<Load> load;
   if (route->is_inference) load.emplace(&load_);
   co_return co_await (this->*route->endpoint)(stream);
+}
+
+// RFC 9110 15.5.6: the answer says which methods the path has.
+Task<Result<void>> Api::refuse_method(ServerStream& stream) {
+  constexpr std::string_view kBody = R"({"detail":"Method Not Allowed"})";
+  std::string allowed;
+  for (const Route& r : routes()) {
+    if (r.path != stream.head.path()) continue;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += name(r.method);
+  }
+  ResponseHead head;
+  head.status = 405;
+  head.content_length = kBody.size();
+  head.headers.add(HeaderId::kContentType, kJsonType);
+  head.headers.add("allow", allowed);
+  Result<void> started = co_await stream.client.start(std::move(head));
+  if (!started) co_return started;
+  co_return co_await stream.client.finish(kBody);
 }
 
 Task<Result<void>> Api::refuse(RefusedRequest refused) {

@@ -37,6 +37,7 @@ class Api final : public StreamHandler {
   };
   static const std::vector<Route>& routes();
 
+  Task<Result<void>> refuse_method(ServerStream& stream);
   Task<Result<void>> health(ServerStream& stream);
   Task<Result<void>> version(ServerStream& stream);
   Task<Result<void>> show_load(ServerStream& stream);

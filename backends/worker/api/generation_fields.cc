@@ -75,7 +75,7 @@ void refuse_unsupported(RequestFields& body) {
 void read_stream(RequestFields& body, GenerationFields& fields) {
   fields.stream = body.flag("stream", false);
   const jinja::Dict* object = body.object("stream_options");
-  if (object == nullptr) return;
+  if (object == nullptr || object->entries().empty()) return;
   if (!fields.stream) {
     body.refuse(rule_error("Stream options can only be defined when `stream=True`.", "stream_options"));
     return;

@@ -4,15 +4,23 @@
 
 namespace sluice::worker {
 
+namespace {
+
+// What is wrong, with the place where the message does not tell it yet.
+std::string located(const std::filesystem::path& directory, const std::string& what) {
+  return what.starts_with(directory.string()) ? what : directory.string() + ": " + what;
+}
+
+}  // namespace
+
 bool ServedModel::is_called(std::string_view name) const {
   return std::ranges::find(names, name) != names.end();
 }
 
 Result<ServedModel> load_served_model(const std::filesystem::path& directory,
                                       const GenerationConfig& generation) {
-  const auto path = directory / "tokenizer.json";
-  Result<text::Tokenizer> tokenizer = text::Tokenizer::load(path);
-  if (!tokenizer) return fail(ErrorKind::kConfig, path.string() + ": " + tokenizer.error().detail);
+  Result<text::Tokenizer> tokenizer = text::Tokenizer::load(directory / "tokenizer.json");
+  if (!tokenizer) return fail(ErrorKind::kConfig, located(directory, tokenizer.error().detail));
   ServedModel model{.tokenizer = std::move(*tokenizer)};
   for (std::size_t id = 0; id < model.tokenizer.size(); ++id) {
     const auto bytes = model.tokenizer.bytes_of(static_cast<text::TokenId>(id));
@@ -22,7 +30,7 @@ Result<ServedModel> load_served_model(const std::filesystem::path& directory,
   if (!format) return fail(std::move(format.error()));
   if (!format->source.empty()) {
     Result<text::ChatTemplate> parsed = text::ChatTemplate::parse(format->source);
-    if (!parsed) return fail(ErrorKind::kConfig, directory.string() + ": " + parsed.error().detail);
+    if (!parsed) return fail(ErrorKind::kConfig, located(directory, parsed.error().detail));
     model.chat_template = std::move(*parsed);
   }
   model.bos_text = std::move(format->bos_token);

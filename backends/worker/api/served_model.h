@@ -17,9 +17,10 @@ namespace sluice::worker {
 // What the API knows of the model it serves. Immutable while serving; any thread may read it.
 struct ServedModel {
   text::Tokenizer tokenizer;
-  std::vector<std::string> names = {};  // what requests may call it; the first labels answers and metrics
-  std::string root = {};                // where it was loaded from, as the operator said it
-  std::int64_t created = 0;             // unix seconds
+  std::vector<std::string> names =
+      {};                    // what requests may call it, at least one; the first labels answers and metrics
+  std::string root = {};     // where it was loaded from, as the operator said it
+  std::int64_t created = 0;  // unix seconds
   std::int32_t max_model_len = 0;
   std::int32_t vocab_size = 0;
   std::int32_t eos_token = -1;  // ends an answer without being named as its stop_reason

@@ -18,6 +18,7 @@ class ServerConnection::Body final : public BodyReader {
 
   Task<Result<BodyPiece>> read() override;
   std::optional<std::uint64_t> length() const noexcept override;
+  std::uint64_t limit() const noexcept override { return limit_; }
   void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
   const Headers* trailers() const noexcept override { return &decoder_.trailers(); }
 

@@ -130,7 +130,7 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
   const std::optional<Result<void>> outcome = co_await work.join();
   if (!outcome || !*outcome || !writer.finished()) {
     // Cancelled, or failed in the middle of an answer.
-    co_return writer.head_sent() && writer.ends_by_closing() ? Next::kReset : Next::kClose;
+    co_return writer.head_sent() && writer.needs_reset() ? Next::kReset : Next::kClose;
   }
   // The client was told to go on only if what is left of its body had arrived; the handler did not want it.
   co_return writer.keeps_alive() && body.skip_rest() ? Next::kKeepAlive : Next::kLinger;

@@ -66,6 +66,7 @@ Result<void> ServerConnection::Writer::sent(Sent outcome) {
   head_.clear();
   if (outcome == Sent::kAll) return {};
   state_ = State::kBroken;
+  stalled_ = outcome == Sent::kTimeout;
   return fail(ErrorKind::kClientGone, outcome == Sent::kTimeout ? "the client takes no bytes (write_timeout)"
                                                                 : "the client left during the answer");
 }

@@ -31,8 +31,9 @@ class ServerConnection::Writer final : public ResponseWriter {
   bool content_sent() const noexcept override { return content_bytes_ != 0; }
 
   bool finished() const noexcept { return state_ == State::kFinished; }
-  // An answer that ends by closing looks whole unless it is reset; the others are visibly short.
-  bool ends_by_closing() const noexcept { return mode_ == Mode::kUntilClose; }
+  // How to cut an answer: one that ends by closing looks whole unless it is reset (the others are visibly
+  // short), and to a client that takes nothing a reset frees what the kernel holds for it.
+  bool needs_reset() const noexcept { return mode_ == Mode::kUntilClose || stalled_; }
   // Valid once finished.
   bool keeps_alive() const noexcept { return request_.keep_alive; }
 
@@ -48,6 +49,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   Request request_;
   Body* body_;
   State state_ = State::kIdle;
+  bool stalled_ = false;
   Mode mode_ = Mode::kNoBody;
   std::uint64_t length_ = 0;  // Mode::kLength
   std::uint64_t content_bytes_ = 0;

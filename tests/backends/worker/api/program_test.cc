@@ -1,0 +1,96 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "backends/worker/flags.h"
+#include "backends/worker/port_reservation.h"
+#include "gateway/net/listener.h"
+#include "gateway/net/socket_address.h"
+
+namespace sluice::worker {
+namespace {
+
+using ::testing::ElementsAre;
+
+// The exit status, or -1 where the program would go on.
+int parse(std::vector<std::string> arguments, Flags& flags) {
+  arguments.insert(arguments.begin(), "sluice-worker");
+  std::vector<char*> argv;
+  for (std::string& argument : arguments)
+    argv.push_back(argument.data());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  const auto status = parse_flags(static_cast<int>(argv.size()), argv.data(), flags);
+  ::testing::internal::GetCapturedStdout();
+  ::testing::internal::GetCapturedStderr();
+  return status.value_or(-1);
+}
+
+TEST(WorkerFlags, AreVllms) {
+  Flags flags;
+  EXPECT_EQ(parse({"dir", "--served-model-name", "a", "b_c", "--port", "0", "--max-model-len=2k", "--api-key",
+                   "k", "--disable-log-stats", "--dtype", "float32"},
+                  flags),
+            -1);
+  EXPECT_EQ(flags.model, "dir");
+  EXPECT_THAT(flags.served_names, ElementsAre("a", "b_c"));
+  EXPECT_EQ(flags.port, 0);
+  EXPECT_EQ(flags.max_model_len, 2000);
+  EXPECT_THAT(flags.api_keys, ElementsAre("k"));
+}
+
+TEST(WorkerFlags, MayBeWrittenWithUnderscores) {
+  Flags flags;
+  EXPECT_EQ(parse({"--model=a_b", "--max_num_seqs", "3", "--max_model_len=4K"}, flags), -1);
+  EXPECT_EQ(flags.model, "a_b");
+  EXPECT_EQ(flags.max_num_seqs, 3);
+  EXPECT_EQ(flags.max_model_len, 4096);
+}
+
+TEST(WorkerFlags, WhatIsWrongEndsTheProgram) {
+  for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
+                                                {"dir", "--port", "70000"},
+                                                {"dir", "--dtype", "float8"},
+                                                {"dir", "--max-model-len", "long"},
+                                                {"dir", "--max-model-len", "0"},
+                                                {"dir", "--unheard-of"},
+                                                {"dir", "--max-num-seqs", "0"}}) {
+    Flags flags;
+    EXPECT_EQ(parse(wrong, flags), 2);
+  }
+  Flags flags;
+  EXPECT_EQ(parse({"--help"}, flags), 0);
+}
+
+// Whether a connection to the address is refused.
+bool is_refused(const Address& address) {
+  const auto target = numeric_socket_address(address);
+  const int fd = ::socket(target->family(), SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool refused = ::connect(fd, target->get(), target->length) != 0 && errno == ECONNREFUSED;
+  ::close(fd);
+  return refused;
+}
+
+TEST(PortReservation, HoldsAPortThatRefusesConnectionsUntilItIsListenedOn) {
+  auto reservation = PortReservation::take(Address::tcp("127.0.0.1", 0));
+  ASSERT_TRUE(reservation);
+  EXPECT_NE(reservation->address().port, 0);
+  EXPECT_TRUE(is_refused(reservation->address()));
+  auto socket = ListenSocket::bind(reservation->address(), {.reuse_port = false});
+  ASSERT_TRUE(socket) << socket.error().detail;
+  EXPECT_EQ(socket->address(), reservation->address());
+  EXPECT_FALSE(is_refused(reservation->address()));
+}
+
+TEST(PortReservation, SaysThatAPortIsTaken) {
+  auto socket = ListenSocket::bind(Address::tcp("127.0.0.1", 0), {.reuse_port = false});
+  ASSERT_TRUE(socket);
+  const auto reservation = PortReservation::take(socket->address());
+  ASSERT_FALSE(reservation);
+  EXPECT_EQ(reservation.error().detail,
+            "cannot listen on " + socket->address().to_string() + ": bind: Address already in use");
+}
+
+}  // namespace
+}  // namespace sluice::worker

@@ -1,0 +1,1 @@
+"""Starts the real programs, speaks to them byte by byte, and leaves nothing behind."""

@@ -1,0 +1,144 @@
+"""The gateway as a process: its configuration, its addresses, its pages, its access log."""
+
+import copy
+import http.client
+import json
+import pathlib
+import signal
+
+from . import process, prometheus
+
+
+def config(upstreams=None, *, clusters=None, routes=None, http=None, listeners=None, timeouts=None, retry=None,
+           pool=None, **sections):
+    """A whole configuration. Either `upstreams`, a list of addresses behind one cluster that takes every path,
+    or clusters and routes. JSON is YAML, so the file is written as JSON."""
+    if clusters is None:
+        cluster = {"name": "models", "endpoints": [{"address": a} for a in upstreams]}
+        clusters = [cluster | ({"pool": pool} if pool else {})]
+    if routes is None:
+        routes = [{"name": "all", "match": {"path": {"prefix": "/"}}, "clusters": [{"name": clusters[0]["name"]}]}]
+    routes = copy.deepcopy(routes)
+    for route in routes:
+        if timeouts:
+            route.setdefault("timeouts", timeouts)
+        if retry:
+            route.setdefault("retry", retry)
+    if listeners is None:
+        listener = {"name": "public", "address": "127.0.0.1:0"}
+        listeners = [listener | ({"http": http} if http else {})]
+    return {"version": 1, "listeners": listeners, "admin": {"address": "127.0.0.1:0"}, "clusters": clusters,
+            "routes": routes} | sections
+
+
+def _socket_address(text):
+    if text.startswith("unix:"):
+        return text.removeprefix("unix:")
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+class Gateway(process.Process):
+    def __init__(self, settings, folder, number, threads):
+        self._access = pathlib.Path(folder) / f"access-{number}.log"
+        if isinstance(settings, dict):
+            settings = copy.deepcopy(settings)
+            settings.setdefault("observability", {}).setdefault("access_log", {}).setdefault("file", str(self._access))
+            settings = json.dumps(settings, indent=1)
+        file = pathlib.Path(folder) / f"sluice-{number}.yaml"
+        file.write_text(settings)
+        self.addresses = []
+        self.admin = None
+        super().__init__([process.BIN / "sluice", "--config", file, "--threads", str(threads)], folder,
+                         f"sluice-{number}")
+
+    @property
+    def address(self):
+        return self.addresses[0]
+
+    def wait_until(self, condition, what):
+        """As process.wait_until, but a gateway that has ended is not waited for."""
+        def alive_and_so():
+            value = condition()
+            if not value and self.status() is not None:
+                raise AssertionError(f"the gateway ended with {self.status()} before: {what}")
+            return value
+        return process.wait_until(alive_and_so, what)
+
+    def wait_ready(self):
+        """Takes the addresses from what the gateway says about them, then asks /ready."""
+        process.wait_until(self._started, "the gateway listens")
+        process.wait_until(lambda: self.page("/ready")[0] == 200, "the gateway is ready")
+
+    def _started(self):
+        if self.status() is not None:
+            raise AssertionError(f"the gateway ended with {self.status()}:\n{self.stderr}")
+        said = [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{") and line.endswith("}")]
+        admin = [s["address"] for s in said if s["message"] == "admin"]
+        if not admin:
+            return False
+        self.addresses = [_socket_address(s["address"]) for s in said if s["message"] == "listening"]
+        self.admin = _socket_address(admin[0])
+        return True
+
+    def stop(self, ends_with=0):
+        """SIGTERM; the test has ended its clients by now, so nothing is left to drain."""
+        try:
+            self.signal(signal.SIGTERM)
+            status = self.wait()
+            if status != ends_with:
+                raise AssertionError(f"the gateway ended with {status}, not {ends_with}:\n{self.describe()}")
+        finally:
+            self.kill()
+
+    def page(self, path, method="GET"):
+        """(status, headers, text) of an admin page."""
+        connection = http.client.HTTPConnection(*self.admin, timeout=process.PATIENCE)
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            return answer.status, dict((k.lower(), v) for k, v in answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+    def json_page(self, path):
+        status, _, text = self.page(path)
+        assert status == 200, (path, status, text)
+        return json.loads(text)
+
+    def streams(self):
+        return self.json_page("/streams")["streams"]
+
+    def wait_idle(self):
+        self.wait_until(lambda: not self.streams(), "no stream is open")
+
+    def wait_state(self, state, count=1):
+        """Waits until so many streams are in this state and returns them."""
+        def there():
+            found = [s for s in self.streams() if s["state"] == state]
+            return found if len(found) == count else None
+        return self.wait_until(there, f"{count} streams are in state {state}")
+
+    def endpoints(self):
+        """Endpoint's address -> what /clusters says about it."""
+        return {e["address"]: e for c in self.json_page("/clusters")["clusters"] for e in c["endpoints"]}
+
+    def metrics(self):
+        return prometheus.Metrics(self.page("/metrics")[2])
+
+    def access_lines(self):
+        """The log's complete lines, as bytes."""
+        text = self._access.read_bytes() if self._access.exists() else b""
+        return text.split(b"\n")[:-1]
+
+    def access_log_of_the_ended(self):
+        """The lines of a gateway that has ended: there will be no more."""
+        assert self.status() is not None
+        return [json.loads(line) for line in self.access_lines()]
+
+    def access_log(self, count):
+        """Waits for so many lines and returns them, parsed; more lines than that are a failure."""
+        self.wait_until(lambda: len(self.access_lines()) >= count, f"{count} lines in the access log")
+        lines = [json.loads(line) for line in self.access_lines()]
+        assert len(lines) == count, lines
+        return lines
