@@ -3,10 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
-#include <thread>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "backends/worker/engine/engine.h"
 #include "gateway/runtime/task_group.h"
 
 namespace sluice::worker {
@@ -62,19 +63,43 @@ TEST_F(TokenMailboxTest, NewsForOneThatHasLeftIsDropped) {
   EXPECT_TRUE(tokens.empty());
 }
 
-TEST_F(TokenMailboxTest, TokensOfAnotherThreadArriveWholeAndInOrder) {
+// Counts instead of computing.
+class CountingModel final : public ModelRunner {
+ public:
+  static constexpr std::int32_t kVocabulary = 4096;
+
+  std::int32_t vocab_size() const override { return kVocabulary; }
+  void run(const Batch&, std::span<const std::span<const std::int32_t>>,
+           std::span<std::int32_t> picked) override {
+    for (std::int32_t& token : picked)
+      token = next_++;
+  }
+
+ private:
+  std::int32_t next_ = 0;
+};
+
+TEST_F(TokenMailboxTest, TokensOfTheEnginesThreadArriveWholeAndInOrder) {
   constexpr std::int32_t kTokens = 2000;
+  SteadyClock clock;
+  EngineOptions options;
+  options.max_model_len = kTokens + 1;
+  options.kv_blocks = 200;
+  Engine engine(std::make_unique<CountingModel>(), options, clock);
   std::vector<std::int32_t> got;
   int batches = 0;
+  Request request;
+  request.id = engine.new_id();
+  request.prompt = {1};
+  request.max_tokens = kTokens;
   const auto channel = mailbox_.open();
+  request.sink = channel;
   tasks_.spawn(collect(channel, got, batches));
-  std::thread engine([&] {
-    for (std::int32_t i = 0; i < kTokens; ++i)
-      say(*channel, {i}, i + 1 == kTokens ? FinishReason::kLength : FinishReason::kNone);
-  });
+  ASSERT_EQ(engine.submit(std::move(request)), SubmitStatus::kAccepted);
+  const auto work = boost::asio::make_work_guard(loop_.io());
   while (tasks_.size() > 0)
-    loop_.poll();
-  engine.join();
+    loop_.io().run_one();
+  engine.stop();
   std::vector<std::int32_t> expected(kTokens);
   std::iota(expected.begin(), expected.end(), 0);
   EXPECT_EQ(got, expected);
