@@ -53,11 +53,13 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
   // What was relayed as it arrived is gone: only the client could send it again.
   if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
-  // A kept-alive connection that was closed under the request says nothing about the endpoint.
-  if (!relayed && relayed.error().fault() == Fault::kUpstream &&
-      relayed.error().retriable != Retriable::kReused) {
-    endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
+  if (!relayed && relayed.error().fault() == Fault::kUpstream) {
+    // Another endpoint is the better bet in any case; but a kept-alive connection that was closed under the request
+    // is not held against this one.
     call.tried.push_back(static_cast<std::uint32_t>(*picked));
+    if (relayed.error().retriable != Retriable::kReused) {
+      endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
+    }
   }
   co_return relayed;
 }
