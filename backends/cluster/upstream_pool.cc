@@ -109,6 +109,10 @@ UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, co
       metrics_(metrics) {}
 
 UpstreamPool::~UpstreamPool() {
+  close_idle();
+}
+
+void UpstreamPool::close_idle() noexcept {
   while (!idle_.empty())
     drop(idle_.front());
 }

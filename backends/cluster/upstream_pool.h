@@ -61,6 +61,9 @@ class UpstreamPool {
   // is full, or its deadline passed).
   Task<Result<Lease>> acquire(Duration connect_timeout, TimePoint queue_deadline, Observer& observer);
 
+  // Closes the connections that nobody uses.
+  void close_idle() noexcept;
+
  private:
   class Connection;
   class ConnectPlace;

@@ -54,10 +54,12 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   // What was relayed as it arrived is gone: only the client could send it again.
   if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
   if (!relayed && relayed.error().fault() == Fault::kUpstream) {
-    // Another endpoint is the better bet in any case; but a kept-alive connection that was closed under the request
-    // is not held against this one.
     call.tried.push_back(static_cast<std::uint32_t>(*picked));
-    if (relayed.error().retriable != Retriable::kReused) {
+    if (relayed.error().retriable == Retriable::kReused) {
+      // A kept-alive connection that was closed under the request is not held against the endpoint. The other
+      // idle ones are as old, and a backend that ends ends them all: the next attempt connects afresh.
+      endpoint.pool->close_idle();
+    } else {
       endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
     }
   }
