@@ -32,9 +32,10 @@ ExchangeChain make_route_chain(const FilterServices& services, RouteSettings set
 
   UsageFilter::GapHistograms gaps;
   for (const WeightedTarget& target : settings.targets) {
-    gaps.emplace_back(target.cluster, &services.metrics.histogram("sluice_inter_token_gap_seconds",
-                                                                  "Time between two pieces of content of an answer.",
-                                                                  {{"cluster", target.name}}, kTokenGapBuckets));
+    gaps.emplace_back(target.cluster,
+                      &services.metrics.histogram("sluice_inter_token_gap_seconds",
+                                                  "Time between two pieces of content of an answer.",
+                                                  {{"cluster", target.name}}, kTokenGapBuckets));
   }
 
   ExchangeChain chain;

@@ -4,8 +4,8 @@
 
 namespace sluice {
 
-// How long one attempt may wait; between_tokens counts only while the backend is waited for. `total` bounds the whole
-// exchange.
+// How long one attempt may wait; between_tokens counts only while the backend is waited for. `total` bounds
+// the whole exchange.
 struct RouteTimeouts {
   Duration connect = std::chrono::seconds(1);
   Duration first_content = std::chrono::seconds(60);

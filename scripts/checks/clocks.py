@@ -40,6 +40,7 @@ RULES = [
          "backends/worker/engine/engine.cc": "the engine's step loop has a thread of its own",
          "tests/gateway/app/log_sink_test.cc": "a sink takes lines from any thread",
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
+         "tests/backends/worker/api/token_mailbox_test.cc": "the engine's thread hands tokens to the loop's",
          "tests/backends/worker/engine/engine_test.cc": "requests reach the engine from any thread",
      }),
 ]

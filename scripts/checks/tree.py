@@ -15,7 +15,7 @@ MAX_FILTER_README_LINES = 20
 _NOTE = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
 # Folders of somebody's machine; a path that begins elsewhere (build/home/x) is none.
 _MACHINE_PATH = re.compile(r"(?:(?<![\w./~*-])|(?<=-[IL]))/(home|root|Users|work|workspace)/[\w.]")
-_REGISTRY = re.compile(r'"resolved":\s*"(?!https://registry\.npmjs\.org/)')
+_REGISTRY = re.compile(r'"resolved":\s*"')
 _BINARY = (".safetensors", ".bin", ".png", ".gz", ".pyc")
 _DATA = ("tests/fuzz/", "backends/worker/models/")  # corpora and models hold any bytes
 _LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")

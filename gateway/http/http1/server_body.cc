@@ -94,7 +94,7 @@ Task<Result<BodyPiece>> ServerConnection::Body::read() {
 bool ServerConnection::Body::fully_received() const noexcept {
   if (failed_) return false;
   if (finished_) return true;
-  return framing_.kind == Framing::Kind::kLength && framing_.length <= connection_.limits_.max_body_bytes &&
+  return framing_.kind == Framing::Kind::kLength && framing_.length <= limit_ &&
          framing_.length - received_ <= connection_.input_.unread_size();
 }
 

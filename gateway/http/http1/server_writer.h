@@ -31,8 +31,8 @@ class ServerConnection::Writer final : public ResponseWriter {
   bool content_sent() const noexcept override { return content_bytes_ != 0; }
 
   bool finished() const noexcept { return state_ == State::kFinished; }
-  // How to cut an answer: one that ends by closing looks whole unless it is reset (the others are visibly short), and
-  // to a client that takes nothing a reset frees what the kernel holds for it.
+  // How to cut an answer: one that ends by closing looks whole unless it is reset (the others are visibly
+  // short), and to a client that takes nothing a reset frees what the kernel holds for it.
   bool needs_reset() const noexcept { return mode_ == Mode::kUntilClose || stalled_; }
   // Valid once finished.
   bool keeps_alive() const noexcept { return request_.keep_alive; }

@@ -232,6 +232,24 @@ TEST(ServerAnswer, GivenWithoutReadingABodyThatHasArrivedKeepsTheConnection) {
   EXPECT_EQ(served.end, End::kOpen);
 }
 
+TEST(ServerAnswer, GivenWithoutReadingABodyOverTheRoutesLimitSaysThatTheConnectionCloses) {
+  // The route's limit counts, whichever way it differs from the listener's.
+  for (const std::uint64_t limit : {std::uint64_t{34}, std::uint64_t{35}}) {
+    ServerLimits limits;
+    limits.max_body_bytes = limit == 34 ? 100 : 10;
+    ServedConnection served(limits);
+    served.handler.script = [limit](ServerStream& s) -> Task<Result<void>> {
+      s.body.set_limit(limit);
+      (void)co_await s.client.start(head_of(401, 0));
+      co_return co_await s.client.finish({});
+    };
+    served.send(
+        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 35\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(served.received.find("connection: close") != std::string::npos, limit == 34);
+    EXPECT_EQ(served.end, limit == 34 ? End::kClosed : End::kOpen);
+  }
+}
+
 TEST(ServerAnswer, GivenWhileTheBodyIsStillBeingReadLosesNoByteOfIt) {
   for (const bool chunked : {false, true}) {
     SCOPED_TRACE(chunked);
