@@ -385,6 +385,37 @@ def _(t):
     assert sluice.endpoints()[upstream.address]["state"] == "available"
 
 
+@test("however many kept-alive connections close under a request, it reaches a fresh one")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    clients, warm = [t.connect(sluice) for _ in range(5)], []
+    for client in clients:
+        client.send(request(body=chat()))
+        warm.append(upstream.accept())
+        warm[-1].read_request()
+    for backend in warm:
+        backend.send(answer(b"ok"))
+    for client in clients:
+        assert client.read_response().body == b"ok"
+    # As when the backend is killed: the request has been written to a connection that ends without an answer, and
+    # whichever warm one is tried next ends in the same way.
+    clients[0].send(request(body=chat()))
+
+    def fresh_connection():
+        for backend in [b for b in warm if b.has_news()]:
+            backend.read_to_end_of_request()
+            backend.leave()
+            warm.remove(backend)
+        assert not clients[0].has_news(), clients[0].read_response().raw
+        return not upstream.nobody_waits()
+    process.wait_until(fresh_connection, "the request is on a fresh connection")
+    fresh = upstream.accept()
+    fresh.read_request()
+    fresh.send(answer(b"again"))
+    assert clients[0].read_response().body == b"again"
+
+
 @test("requests above max_connections wait for their turn, and above max_waiting get 503")
 def _(t):
     upstream = t.upstream()

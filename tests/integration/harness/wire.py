@@ -120,12 +120,15 @@ class Wire:
         if rest:
             raise AssertionError(f"more bytes before the end: {rest[:300]!r}")
 
+    def has_news(self):
+        """Bytes or an end have arrived. Does not wait."""
+        return bool(select.select([self.socket], [], [], 0)[0])
+
     def is_open(self):
         """No end has arrived so far. Does not wait."""
         if self.ended:
             return False
-        readable, _, _ = select.select([self.socket], [], [], 0)
-        if not readable:
+        if not self.has_news():
             return True
         try:
             peeked = self.socket.recv(1, socket.MSG_PEEK)
@@ -150,6 +153,13 @@ class Wire:
         message = self.read_head()
         self._read_body(message, until_close=False)
         return message
+
+    def read_to_end_of_request(self):
+        """A request, or nothing if the peer has ended the connection instead."""
+        try:
+            return self.read_request()
+        except EOFError:
+            return None
 
     def read_response(self, *, to_head=False):
         message = self.read_head()
