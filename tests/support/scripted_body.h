@@ -28,7 +28,6 @@ class ScriptedBody final : public BodyReader {
   void end_with(Error error) { error_ = std::move(error); }
   bool stalled() const noexcept { return arrived_.awaited(); }
   int reads() const noexcept { return reads_; }
-  std::uint64_t limit() const noexcept { return limit_; }
 
   Task<Result<BodyPiece>> read() override {
     ++reads_;
