@@ -6,13 +6,14 @@
 namespace sluice {
 namespace {
 
-// The largest body that any route still possible lets pass.
-std::uint64_t body_limit(const Exchange& exchange) {
+// The largest body that any route still possible lets pass; `listeners` is the limit of those without their
+// own.
+std::uint64_t body_limit(const Exchange& exchange, std::uint64_t listeners) {
   std::uint64_t limit = 0;
   const RouteTable& routes = *exchange.routes;
   for (std::size_t i = exchange.head_match->first; i < routes.size(); ++i) {
     if (!routes[i].rule.matches_head(exchange.head())) continue;
-    limit = std::max(limit, routes[i].max_body_bytes.value_or(exchange.stream.body.limit()));
+    limit = std::max(limit, routes[i].max_body_bytes.value_or(listeners));
     if (routes[i].rule.models.empty()) break;
   }
   return limit;
@@ -24,7 +25,8 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
   if (!exchange.head_match) co_return fail(exchange.head_match.error());
   BodyReader& body = exchange.stream.body;
   Request& request = *exchange.request;
-  const std::uint64_t limit = body_limit(exchange);
+  const std::uint64_t listeners = body.limit();
+  const std::uint64_t limit = body_limit(exchange, listeners);
   const bool has_body = request.length != 0;
   const bool needs_model = exchange.head_match->needs_model && has_body;
   body.set_limit(limit);
@@ -48,7 +50,7 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
     request.view = std::move(*view);
     exchange.record.stream = request.view->stream;
   }
-  Result<void> complete_match = complete(exchange);
+  Result<void> complete_match = complete(exchange, listeners);
   if (!complete_match) co_return complete_match;
   co_return co_await exchange.route->chain.run(exchange, client);
 }
@@ -73,15 +75,14 @@ Task<Result<void>> BodyViewFilter::read(Exchange& exchange, std::uint64_t limit)
   co_return Result<void>();
 }
 
-Result<void> BodyViewFilter::complete(Exchange& exchange) {
+Result<void> BodyViewFilter::complete(Exchange& exchange, std::uint64_t listeners_limit) {
   const std::string_view model =
       exchange.request->view ? exchange.request->view->model.view() : std::string_view();
   exchange.record.model = model.substr(0, 256);
   Result<const Route*> route = exchange.routes->match(*exchange.head_match, exchange.head(), model);
   if (!route) return fail(std::move(route.error()));
   // The limit so far was that of the most generous route still possible.
-  if (exchange.request->body_bytes().size() >
-      (*route)->max_body_bytes.value_or(exchange.stream.body.limit())) {
+  if (exchange.request->body_bytes().size() > (*route)->max_body_bytes.value_or(listeners_limit)) {
     return fail(ErrorKind::kBodyTooLarge, "the body is longer than this route's max_body_bytes");
   }
   exchange.route = *route;

@@ -20,7 +20,7 @@ class BodyViewFilter final : public ExchangeFilter {
 
  private:
   Task<Result<void>> read(Exchange& exchange, std::uint64_t limit);
-  Result<void> complete(Exchange& exchange);
+  Result<void> complete(Exchange& exchange, std::uint64_t listeners_limit);
 
   llm::RequestParser parser_;
 };

@@ -115,6 +115,24 @@ TEST_F(BodyViewFilterTest, TheChosenRoutesOwnLimitHoldsToo) {
   EXPECT_EQ(entered_, "");
 }
 
+TEST_F(BodyViewFilterTest, ARouteWithoutALimitHasTheListenersAlsoWhereAnotherRouteAllowsMore) {
+  std::vector<Route> list;
+  list.push_back(named("generous", {.models = {"large"}}));
+  list.back().max_body_bytes = 1000;
+  list.push_back(named("rest", {}));
+  list.back().max_body_bytes.reset();
+  const auto table = std::make_shared<const RouteTable>(std::move(list));
+  for (const auto& [model, passes] : {std::pair("large", true), std::pair("other", false)}) {
+    rig_.emplace(
+        t_, table, chat(),
+        std::vector<std::string>{"{\"model\":\"" + std::string(model) + "\"" + std::string(500, ' ') + "}"});
+    rig_->body_reader.set_limit(400);
+    rig_->run(chain_);
+    t_.turn();
+    EXPECT_EQ(rig_->error() == ErrorKind::kBodyTooLarge, !passes) << model;
+  }
+}
+
 TEST_F(BodyViewFilterTest, ACompressedBodyIsRefusedBeforeItIsReadWhereTheModelIsNeeded) {
   run(request_head(Method::kPost, "/v1/x", {{"content-encoding", "gzip"}}), {"\x1f\x8b"});
   EXPECT_EQ(rig_->error(), ErrorKind::kUnsupportedMediaType);

@@ -28,7 +28,6 @@ class ScriptedBody final : public BodyReader {
   void end_with(Error error) { error_ = std::move(error); }
   bool stalled() const noexcept { return arrived_.awaited(); }
   int reads() const noexcept { return reads_; }
-  std::uint64_t limit() const noexcept override { return limit_; }
 
   Task<Result<BodyPiece>> read() override {
     ++reads_;
@@ -47,6 +46,7 @@ class ScriptedBody final : public BodyReader {
       total += piece.size();
     return total;
   }
+  std::uint64_t limit() const noexcept override { return limit_; }
   void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
 
  private:

@@ -75,11 +75,27 @@ TEST_F(RetryTest, AResetAfterOneByteOfTheHeadIsNotRepeated) {
   EXPECT_EQ(gateway_.network.requests("two:1"), 0u);
 }
 
-TEST_F(RetryTest, AStreamThatBreaksBeforeItsFirstEventIsNotRepeatedButAWholeAnswer) {
+TEST_F(RetryTest, AStreamThatBreaksBeforeItsFirstEventGoesToAnotherEndpoint) {
   gateway_.network.set_script("one:1", {.pieces = {event_stream_head()}, .end = End::kClose});
+  EXPECT_EQ(ask().body, "two:1");
+  EXPECT_EQ(record().attempts, 2u);
+}
+
+TEST_F(RetryTest, WhereEveryStreamBreaksBeforeItsFirstEventTheClientGetsAWholeAnswer) {
+  for (const char* endpoint : {"one:1", "two:1", "three:1"})
+    gateway_.network.set_script(endpoint, {.pieces = {event_stream_head()}, .end = End::kClose});
   const Answer answer = ask();
   EXPECT_EQ(answer.status, 502);
   EXPECT_TRUE(answer.complete);
+  EXPECT_EQ(record().attempts, 3u);
+}
+
+TEST_F(RetryTest, AStreamThatBreaksAfterItsFirstEventIsNotRepeated) {
+  gateway_.network.set_script("one:1",
+                              {.pieces = {event_stream_head(), content_event("a"), ""}, .end = End::kClose});
+  const Answer answer = ask();
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_FALSE(answer.complete);
   EXPECT_EQ(record().attempts, 1u);
 }
 
