@@ -102,7 +102,7 @@ static void describe(Fields<Endpoint>& f) {
 static void describe(Fields<LoadBalancer>& f) {
   f.about("LoadBalancer", "How an endpoint is chosen.");
   f.add("policy", &LoadBalancer::policy,
-        "`least_loaded` takes the endpoint with the fewest requests in flight, weights considered; "
+        "`least_loaded` takes, of two drawn at random, the one with less work for its weight; "
         "`round_robin` goes "
         "round by weight.");
 }
