@@ -37,13 +37,25 @@ struct Listener {
   std::uint32_t backlog = 1024;
   std::uint32_t max_connections = 20000;
   Http http = {};
+  std::vector<std::string> trusted_proxies = {};  // networks, as IpNetwork reads them
 
   bool operator==(const Listener&) const = default;
+};
+
+// A secret is given by reference only, never in the file itself. Exactly one of the two is set.
+struct SecretSource {
+  std::optional<std::string> file = {};
+  std::optional<std::string> env = {};
+
+  bool operator==(const SecretSource&) const = default;
 };
 
 struct Admin {
   bool enabled = true;
   Address address = Address::tcp("127.0.0.1", 9901);
+  std::optional<std::string> socket = {};  // path of a unix socket beside the address
+  std::optional<SecretSource> token = {};
+  std::string audit_log = "stderr";  // a path, or one of `stdout`, `stderr`, `off`
 
   bool operator==(const Admin&) const = default;
 };
@@ -51,14 +63,28 @@ struct Admin {
 struct Endpoint {
   Address address = {};
   std::uint32_t weight = 1;
+  std::optional<std::string> zone = {};
+  std::vector<std::string> tags = {};  // for routes that take only endpoints that have them
 
   bool operator==(const Endpoint&) const = default;
 };
 
+// Where the key of a hashing load balancer comes from. Exactly one is set.
+struct HashKey {
+  std::optional<std::string> header = {};
+  std::optional<std::string> cookie = {};
+  std::optional<std::string> member = {};  // of the JSON body, at its top level
+  std::optional<bool> address = {};        // the client's address; only true makes sense
+
+  bool operator==(const HashKey&) const = default;
+};
+
 struct LoadBalancer {
-  enum class Policy : std::uint8_t { kRoundRobin, kLeastLoaded };
+  enum class Policy : std::uint8_t { kRoundRobin, kLeastLoaded, kRingHash, kMaglev };
 
   Policy policy = Policy::kLeastLoaded;
+  std::vector<HashKey> hash_by = {};  // the first that a request has; required by the hashing policies
+  std::optional<std::string> prefer_zone = {};
 
   bool operator==(const LoadBalancer&) const = default;
 };
@@ -68,31 +94,74 @@ struct Pool {
   std::uint32_t max_waiting = 512;
   std::uint32_t max_idle = 64;
   Duration idle_timeout = std::chrono::seconds(4);
+  std::uint32_t prewarm = 0;                 // idle connections kept open to each endpoint, by each shard
+  Duration max_lifetime = Duration::zero();  // 0: a connection may live for ever
 
   bool operator==(const Pool&) const = default;
 };
 
+// Where a cluster's endpoints come from, beside those that stand in the file. Exactly one of dns, srv and
+// file.
+struct Discovery {
+  std::optional<Address> dns = {};      // a name and a port: every address the name has
+  std::optional<std::string> srv = {};  // the name of SRV records
+  std::optional<std::string> file = {};
+  std::vector<Address> nameservers = {};  // empty: the system's
+  Duration min_refresh = std::chrono::seconds(5);
+  Duration max_refresh = std::chrono::minutes(5);
+  Duration timeout = std::chrono::seconds(2);
+
+  bool operator==(const Discovery&) const = default;
+};
+
 struct Cluster {
   std::string name = {};
-  std::vector<Endpoint> endpoints = {};
+  std::vector<Endpoint> endpoints = {};  // may be empty where there is discovery
+  std::optional<Discovery> discovery = {};
   LoadBalancer load_balancer = {};
   Pool pool = {};
 
   bool operator==(const Cluster&) const = default;
 };
 
-// Exactly one of the two is set.
+// Exactly one of the three is set.
 struct PathMatch {
   std::optional<std::string> exact = {};
   std::optional<std::string> prefix = {};
+  std::optional<std::string> regex = {};  // of the whole path
 
   bool operator==(const PathMatch&) const = default;
 };
 
+// A header or a parameter of the query. At most one beside the name is set; with none it need only be there.
+struct FieldMatch {
+  std::string name = {};
+  std::optional<std::string> exact = {};
+  std::optional<std::string> prefix = {};
+  std::optional<std::string> regex = {};  // of the whole value
+  std::optional<bool> present = {};
+
+  bool operator==(const FieldMatch&) const = default;
+};
+
+// A top-level member of a JSON body whose value is one of these texts, numbers or booleans.
+struct MemberMatch {
+  std::string name = {};
+  std::vector<std::string> values = {};
+
+  bool operator==(const MemberMatch&) const = default;
+};
+
 struct Match {
   PathMatch path = {};
-  std::vector<std::string> model = {};    // empty: any model, also none
+  std::vector<std::string> hosts = {};    // `api.example.org`, `*.example.org`; empty: any
   std::vector<std::string> methods = {};  // empty: any method
+  std::vector<FieldMatch> headers = {};   // all of them
+  std::vector<FieldMatch> query = {};     // all of them
+  std::vector<std::string> clients = {};  // networks; empty: any
+  std::vector<std::string> model = {};    // empty: any model, also none
+  std::optional<bool> stream = {};
+  std::vector<MemberMatch> members = {};  // all of them
 
   bool operator==(const Match&) const = default;
 };
@@ -100,8 +169,67 @@ struct Match {
 struct WeightedCluster {
   std::string name = {};
   std::uint32_t weight = 1;
+  std::optional<std::string> served_as = {};  // the model's name at this cluster's endpoints
+  std::vector<std::string> tags = {};         // only endpoints that have all of them
 
   bool operator==(const WeightedCluster&) const = default;
+};
+
+struct NamedValue {
+  std::string name = {};
+  std::string value = {};
+
+  bool operator==(const NamedValue&) const = default;
+};
+
+// Done in this order: remove, set, add.
+struct HeaderEdits {
+  std::vector<std::string> remove = {};
+  std::vector<NamedValue> set = {};
+  std::vector<NamedValue> add = {};
+
+  bool operator==(const HeaderEdits&) const = default;
+};
+
+struct QueryEdits {
+  std::vector<std::string> remove = {};
+  std::vector<NamedValue> set = {};
+
+  bool operator==(const QueryEdits&) const = default;
+};
+
+struct RequestEdits {
+  std::optional<std::string> path_prefix = {};  // replaces the matched exact path or prefix
+  std::optional<std::string> host = {};
+  HeaderEdits headers = {};
+  QueryEdits query = {};
+
+  bool operator==(const RequestEdits&) const = default;
+};
+
+struct ResponseEdits {
+  HeaderEdits headers = {};
+
+  bool operator==(const ResponseEdits&) const = default;
+};
+
+struct DirectAnswer {
+  std::uint32_t status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::optional<std::string> body = {};
+
+  bool operator==(const DirectAnswer&) const = default;
+};
+
+// What is not set stays as in the request.
+struct Redirect {
+  std::uint32_t status = 308;
+  std::optional<std::string> scheme = {};
+  std::optional<std::string> host = {};
+  std::optional<std::string> path = {};         // the whole path
+  std::optional<std::string> path_prefix = {};  // replaces the matched exact path or prefix
+
+  bool operator==(const Redirect&) const = default;
 };
 
 struct Timeouts {
@@ -119,15 +247,55 @@ struct Retry {
   bool operator==(const Retry&) const = default;
 };
 
+// Reads along with answers for tokens and gaps.
+struct Usage {
+  bool enabled = true;
+
+  bool operator==(const Usage&) const = default;
+};
+
+// Exactly one of clusters, respond, redirect and list_models says what happens.
 struct Route {
+  // kOpenAi: requests and answers are those of OpenAI's API. kHttp: any HTTP service; nothing is read of
+  // bodies but what `match` asks for, and errors are plain.
+  enum class Api : std::uint8_t { kOpenAi, kHttp };
+
   std::string name = {};  // `routes[N]`, N from 0, where the file gives none
   Match match = {};
+  Api api = Api::kOpenAi;
   std::vector<WeightedCluster> clusters = {};
+  std::optional<DirectAnswer> respond = {};
+  std::optional<Redirect> redirect = {};
+  bool list_models = false;
+  RequestEdits request = {};
+  ResponseEdits response = {};
   Timeouts timeouts = {};
   Retry retry = {};
+  Usage usage = {};
   std::optional<std::uint64_t> max_body_bytes = {};  // replaces the listener's
 
   bool operator==(const Route&) const = default;
+};
+
+// What a route has where it does not say otherwise.
+struct RouteDefaults {
+  Timeouts timeouts = {};
+  Retry retry = {};
+  Usage usage = {};
+
+  bool operator==(const RouteDefaults&) const = default;
+};
+
+struct Drain {
+  Duration timeout = std::chrono::seconds(25);  // below Kubernetes' 30 s until it kills
+
+  bool operator==(const Drain&) const = default;
+};
+
+struct Reload {
+  bool watch = false;
+
+  bool operator==(const Reload&) const = default;
 };
 
 struct Limits {
@@ -152,9 +320,24 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+// OpenTelemetry spans over OTLP/HTTP.
+struct Traces {
+  std::optional<std::string> otlp = {};  // `http://HOST:PORT`, path /v1/traces unless given; unset: no traces
+  std::uint32_t sample = 10'000;         // of a million exchanges that no client decided about
+  Duration slow = std::chrono::seconds(10);  // an exchange that takes longer is exported whatever the sample
+  std::string service_name = "sluice";
+  std::uint32_t queue = 2048;
+  std::uint32_t batch = 256;
+  Duration interval = std::chrono::seconds(5);
+  Duration timeout = std::chrono::seconds(10);
+
+  bool operator==(const Traces&) const = default;
+};
+
 struct Observability {
   AccessLog access_log = {};
   Log log = {};
+  Traces traces = {};
 
   bool operator==(const Observability&) const = default;
 };
@@ -164,8 +347,11 @@ struct Config {
   std::vector<Listener> listeners = {};
   Admin admin = {};
   std::vector<Cluster> clusters = {};
+  RouteDefaults defaults = {};     // already applied to `routes`
   std::vector<Route> routes = {};  // the first match wins
   Limits limits = {};
+  Drain drain = {};
+  Reload reload = {};
   Observability observability = {};
 
   bool operator==(const Config&) const = default;

@@ -1,10 +1,26 @@
 #pragma once
 
+#include <cstdint>
+
 #include "config/description.h"
 
 namespace sluice::config {
 
 // The description of Config, through which that of every other struct is reached.
 const Struct& config_struct();
+
+// Descriptions that stand in a file of their own.
+void describe(Fields<Listener>& f);
+void describe(Fields<Admin>& f);
+void describe(Fields<Cluster>& f);
+void describe(Fields<Timeouts>& f);
+void describe(Fields<Retry>& f);
+void describe(Fields<Usage>& f);
+void describe(Fields<Route>& f);
+
+inline constexpr std::int64_t kKiB = 1024;
+inline constexpr std::int64_t kMiB = 1024 * kKiB;
+inline constexpr std::int64_t kGiB = 1024 * kMiB;
+inline constexpr std::int64_t kMaxWeight = 1'000'000;
 
 }  // namespace sluice::config

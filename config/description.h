@@ -34,6 +34,7 @@ struct Type {
     kCount,
     kSize,
     kDuration,
+    kShare,
     kText,
     kChoice,
     kAddress,
@@ -44,7 +45,7 @@ struct Type {
 
   Kind kind = Kind::kText;
 
-  // kFlag, kCount, kSize, kDuration, kChoice: the member as a number, and its range.
+  // kFlag, kCount, kSize, kDuration, kShare, kChoice: the member as a number, and its range.
   std::int64_t (*get)(const void* value) = nullptr;
   void (*set)(void* value, std::int64_t number) = nullptr;
   std::int64_t min = 0;
@@ -71,6 +72,7 @@ struct Field {
   std::string_view name;
   std::string_view doc;
   bool required = false;
+  bool first = false;  // read before the others, which inherit from it
   Type type = {};
   std::function<void*(void*)> member = {};  // from the struct to the member
 
@@ -99,6 +101,8 @@ struct Struct {
   std::string_view doc;
   std::vector<Field> fields = {};
   std::vector<std::function<void(const void*, const Scope&)>> checks = {};
+  // Gives a new object what it has from the document's root where the file says nothing.
+  std::function<void(void* object, const void* root)> inherit = {};
   std::shared_ptr<const void> defaults = {};
 };
 
@@ -231,6 +235,10 @@ class FieldEditor {
     field_.type.max_items = max;
     return *this;
   }
+  FieldEditor& first() {
+    field_.first = true;
+    return *this;
+  }
   FieldEditor& one_or_many() {
     field_.type.one_or_many = true;
     return *this;
@@ -264,6 +272,21 @@ class Fields {
     FieldEditor editor = add(name, member, doc);
     struct_.fields.back().type.innermost().kind = Type::Kind::kSize;
     return editor;
+  }
+
+  // A share of a whole, in millionths, which C++ cannot tell from a count.
+  template <class V>
+  FieldEditor add_share(std::string_view name, V S::* member, std::string_view doc) {
+    FieldEditor editor = add(name, member, doc);
+    struct_.fields.back().type.innermost().kind = Type::Kind::kShare;
+    return editor;
+  }
+
+  // Runs on a new object before its fields are read, after those of the root that are read first.
+  void inherit(void (*inherit)(S&, const Config&)) {
+    struct_.inherit = [inherit](void* object, const void* root) {
+      inherit(*static_cast<S*>(object), *static_cast<const Config*>(root));
+    };
   }
 
   // Runs after the fields have been read, also where some had errors.

@@ -17,6 +17,8 @@ using Kind = Type::Kind;
 constexpr std::string_view kDurationPattern = R"(^[0-9]+(\.[0-9]{1,9})?(h|m|s|ms|us|ns)$)";
 constexpr std::string_view kSizePattern = R"(^[0-9]+(\.[0-9]{1,9})?(GiB|MiB|KiB|GB|MB|kB|B)$)";
 
+constexpr std::string_view kSharePattern = R"(^[0-9]+(\.[0-9]{1,9})?(%|ppm)$)";
+
 std::string quantity_schema(std::string_view pattern) {
   return fmt::format(R"("anyOf": [{{"type": "string", "pattern": {}}}, {{"const": 0}}])",
                      quote_json(pattern));
@@ -41,6 +43,8 @@ std::string type_schema(const Type& type) {
       return quantity_schema(kSizePattern);
     case Kind::kDuration:
       return quantity_schema(kDurationPattern);
+    case Kind::kShare:
+      return quantity_schema(kSharePattern);
     case Kind::kText:
       return fmt::format(R"("type": "string", "pattern": {})", quote_json(type.rule->pattern));
     case Kind::kChoice:

@@ -30,6 +30,8 @@ std::string_view noun(Kind kind) {
       return "a size";
     case Kind::kDuration:
       return "a duration";
+    case Kind::kShare:
+      return "a share";
     case Kind::kText:
     case Kind::kChoice:
       return "a text";
@@ -62,12 +64,14 @@ std::string shape(const Node& node) {
 std::string format_number(const Type& type, std::int64_t number) {
   if (type.kind == Kind::kDuration) return format_duration(number);
   if (type.kind == Kind::kSize) return format_size(number);
+  if (type.kind == Kind::kShare) return format_share(number);
   return std::to_string(number);
 }
 
 std::expected<std::int64_t, std::string> parse_number(const Type& type, const Node& node) {
   if (type.kind == Kind::kDuration) return parse_duration(node.text);
   if (type.kind == Kind::kSize) return parse_size(node.text);
+  if (type.kind == Kind::kShare) return parse_share(node.text);
   if (node.quoted) return std::unexpected("is a text; write the number without quotes");
   return parse_count(node.text);
 }
@@ -140,7 +144,7 @@ Outcome read_scalar(const Type& type, const Node& node, void* out) {
 
 class Reader {
  public:
-  explicit Reader(Problems& problems) : problems_(problems) {}
+  Reader(Problems& problems, const void* root) : problems_(problems), root_(root) {}
 
   void read(const Type& type, const Node& node, const std::string& path, void* out) {
     problems_.place(path, node.position);
@@ -169,8 +173,12 @@ class Reader {
                   fmt::format("expected a mapping with {}, got {}", key_list(record), shape(node)));
     }
     std::set<std::string_view> seen;
-    for (const Node::Entry& entry : node.entries)
-      read_entry(record, entry, path, out, seen);
+    if (record.inherit) record.inherit(out, root_);
+    for (const bool first : {true, false}) {
+      for (const Node::Entry& entry : node.entries) {
+        if (is_first(record, entry) == first) read_entry(record, entry, path, out, seen);
+      }
+    }
     for (const Field& field : record.fields) {
       const std::string field_path = join_path(path, field.name);
       if (!field.required || seen.contains(field.name) || problems_.failed(field_path)) continue;
@@ -191,6 +199,11 @@ class Reader {
     for (const Field& field : record.fields)
       names.push_back(field.name);
     return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  static bool is_first(const Struct& record, const Node::Entry& entry) {
+    const auto field = std::ranges::find(record.fields, entry.key.text, &Field::name);
+    return field != record.fields.end() && field->first;
   }
 
   void read_entry(const Struct& record, const Node::Entry& entry, const std::string& path, void* out,
@@ -239,6 +252,7 @@ class Reader {
   }
 
   Problems& problems_;
+  const void* root_;
 };
 
 }  // namespace
@@ -248,7 +262,7 @@ void read_document(const Struct& record, const Node& document, void* object, Pro
   if (!document.refusal.empty()) {
     problems.misread(document.position, "", std::string(document.refusal));
   } else {
-    Reader(problems).read_struct(record, document, "", object);
+    Reader(problems, object).read_struct(record, document, "", object);
   }
 }
 

@@ -40,6 +40,8 @@ std::string type_name(const Type& type) {
       return "size";
     case Kind::kDuration:
       return "duration";
+    case Kind::kShare:
+      return "share";
     case Kind::kText:
       return "text";
     case Kind::kChoice: {
@@ -67,6 +69,7 @@ std::string range_text(const Type& type) {
     case Kind::kCount:
     case Kind::kSize:
     case Kind::kDuration:
+    case Kind::kShare:
       if (type.min == type.max) return number_text(type, type.min);
       return fmt::format("{} to {}", number_text(type, type.min), number_text(type, type.max));
     case Kind::kList:

@@ -16,6 +16,8 @@ std::string number_text(const Type& type, std::int64_t number) {
       return format_size(number);
     case Type::Kind::kDuration:
       return format_duration(number);
+    case Type::Kind::kShare:
+      return format_share(number);
     case Type::Kind::kChoice:
       return std::string(type.choices[static_cast<std::size_t>(number)]);
     default:

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kMaxName = 64;
 constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kMaxModel = 256;
+constexpr std::size_t kMaxDnsName = 253;
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -43,6 +44,44 @@ bool is_method(std::string_view text) {
   return !text.empty() && text.size() <= kMaxMethod && std::ranges::all_of(text, fits);
 }
 
+// RFC 9110 5.6.2.
+bool is_token(std::string_view text) {
+  const auto fits = [](char c) {
+    return is_letter(c) || is_digit(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c);
+  };
+  return !text.empty() && text.size() <= kMaxName && std::ranges::all_of(text, fits);
+}
+
+bool is_dns_name(std::string_view text) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_' || c == '.';
+  };
+  return !text.empty() && text.size() <= kMaxDnsName && std::ranges::all_of(text, fits);
+}
+
+// An IPv6 address in brackets is a host name too.
+bool is_host_pattern(std::string_view text) {
+  if (text.starts_with("[") && text.ends_with("]")) {
+    text = text.substr(1, text.size() - 2);
+    return !text.empty() && text.size() <= 45 && std::ranges::all_of(text, [](char c) {
+      return is_digit(c) || (c >= 'a' && c <= 'f') || c == ':' || c == '.';
+    });
+  }
+  if (text.starts_with("*.")) text.remove_prefix(2);
+  return is_dns_name(text);
+}
+
+bool is_scheme(std::string_view text) {
+  return text == "http" || text == "https";
+}
+
+bool is_http_url(std::string_view text) {
+  if (!text.starts_with("http://")) return false;
+  text.remove_prefix(7);
+  const auto fits = [](char c) { return c > ' ' && c <= '~' && c != '?' && c != '#' && c != '@'; };
+  return !text.empty() && text.size() <= kMaxModel && text.front() != '/' && std::ranges::all_of(text, fits);
+}
+
 bool is_model(std::string_view text) {
   return is_printable(text) && text.size() <= kMaxModel;
 }
@@ -56,6 +95,14 @@ constexpr TextRule kNameText{"must be 1 to 64 letters, digits or - _ . : / [ ]",
 constexpr TextRule kPathText{"must start with / and hold no space, ? or #", R"(^/[!-"$->@-~]*$)", is_path};
 constexpr TextRule kMethodText{"must be an HTTP method in capitals, for example POST", "^[A-Z-]{1,32}$",
                                is_method};
+constexpr TextRule kFieldNameText{"must be 1 to 64 letters, digits or ! # $ % & ' * + - . ^ _ ` | ~",
+                                  R"(^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$)", is_token};
+constexpr TextRule kHostPatternText{"must be a host name in lower case, perhaps with *. in front",
+                                    R"(^(\[[0-9a-f:.]{1,45}\]|(\*\.)?[a-z0-9_.-]{1,253})$)", is_host_pattern};
+constexpr TextRule kDnsNameText{"must be a DNS name in lower case", R"(^[a-z0-9_.-]{1,253}$)", is_dns_name};
+constexpr TextRule kSchemeText{"must be http or https", "^https?$", is_scheme};
+constexpr TextRule kHttpUrlText{"must be http://HOST:PORT, perhaps with a path, in at most 263 bytes",
+                                R"(^http://[!-"$-.0->A-~][!-"$->A-~]{0,255}$)", is_http_url};
 constexpr TextRule kModelText{"must be 1 to 256 bytes without control characters",
                               R"(^[^\u0000-\u001f\u007f]{1,256}$)", is_model};
 

@@ -18,8 +18,13 @@ extern const TextRule kAnyText;
 // Becomes a metric label and an access-log value.
 extern const TextRule kNameText;
 
-extern const TextRule kPathText;    // of a URL, without query
-extern const TextRule kMethodText;  // of HTTP
-extern const TextRule kModelText;   // the name of a model, as requests spell it
+extern const TextRule kPathText;         // of a URL, without query
+extern const TextRule kMethodText;       // of HTTP
+extern const TextRule kFieldNameText;    // of an HTTP header, cookie or query parameter
+extern const TextRule kHostPatternText;  // a host name, or `*.` and the end of one
+extern const TextRule kDnsNameText;
+extern const TextRule kSchemeText;
+extern const TextRule kHttpUrlText;  // `http://HOST:PORT`, perhaps with a path
+extern const TextRule kModelText;    // the name of a model, as requests spell it
 
 }  // namespace sluice::config

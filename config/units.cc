@@ -20,6 +20,7 @@ struct Quantity {
   std::string_view noun;
   std::string_view examples;
   std::span<const Unit> units;  // as printing prefers them
+  std::string_view zero_unit;   // the one that reads best
 };
 
 constexpr Unit kDurationUnits[] = {{"h", 3'600'000'000'000}, {"m", 60'000'000'000}, {"s", 1'000'000'000},
@@ -31,8 +32,10 @@ constexpr Unit kSizeUnits[] = {{"GiB", 1LL << 30},
                                {"MB", 1'000'000},
                                {"kB", 1'000},
                                {"B", 1}};
-constexpr Quantity kDuration{"a duration", "250ms, 5s or 10m", kDurationUnits};
-constexpr Quantity kSize{"a size", "512B, 64KiB or 16MiB", kSizeUnits};
+constexpr Unit kShareUnits[] = {{"%", 10'000}, {"ppm", 1}};
+constexpr Quantity kDuration{"a duration", "250ms, 5s or 10m", kDurationUnits, "s"};
+constexpr Quantity kSize{"a size", "512B, 64KiB or 16MiB", kSizeUnits, "B"};
+constexpr Quantity kShare{"a share", "1% or 0.5%", kShareUnits, "%"};
 
 constexpr std::size_t kShownBytes = 60;
 constexpr std::size_t kMaxDecimals = 9;
@@ -86,8 +89,7 @@ std::expected<std::int64_t, std::string> parse_quantity(std::string_view text, c
 }
 
 std::string format_quantity(std::int64_t value, const Quantity& quantity) {
-  // Zero with the unit that reads best: 0s and 0B.
-  if (value == 0) return &quantity == &kDuration ? "0s" : "0B";
+  if (value == 0) return fmt::format("0{}", quantity.zero_unit);
   for (const Unit& unit : quantity.units) {
     if (value % unit.factor == 0) return fmt::format("{}{}", value / unit.factor, unit.name);
   }
@@ -104,6 +106,10 @@ std::expected<std::int64_t, std::string> parse_size(std::string_view text) {
   return parse_quantity(text, kSize);
 }
 
+std::expected<std::int64_t, std::string> parse_share(std::string_view text) {
+  return parse_quantity(text, kShare);
+}
+
 std::expected<std::int64_t, std::string> parse_count(std::string_view text) {
   std::int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -115,6 +121,9 @@ std::expected<std::int64_t, std::string> parse_count(std::string_view text) {
 
 std::string format_duration(std::int64_t nanoseconds) {
   return format_quantity(nanoseconds, kDuration);
+}
+std::string format_share(std::int64_t millionths) {
+  return format_quantity(millionths, kShare);
 }
 std::string format_size(std::int64_t bytes) {
   return format_quantity(bytes, kSize);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "backends/cluster/endpoint_state.h"
-#include "backends/cluster/upstream_cluster.h"
 #include "config/config.h"
+#include "gateway/app/cluster_set.h"
 #include "gateway/app/exchange_reporter.h"
 #include "gateway/app/log_sink.h"
 #include "gateway/app/shard_log_buffer.h"
@@ -68,20 +68,16 @@ class Shard {
   void sample();
 
  private:
-  void build_clusters(const config::Config& config);
-  std::shared_ptr<const RouteTable> build_routes(const config::Config& config);
-
   // Destroyed from the bottom up: connections and their exchanges first, then chains, then pools, then the
   // loop.
   std::size_t index_;
-  const SharedServices& shared_;
   Metrics metrics_;
   Loop loop_;
   HangupWatch hangups_;
   ShardLogBuffer access_log_;
   ExchangeReporter reporter_;
   SocketConnector connector_;
-  std::vector<std::unique_ptr<UpstreamCluster>> clusters_;
+  ClusterSet clusters_;
   std::unique_ptr<Proxy> proxy_;
   LagProbe lag_probe_;
   std::vector<std::unique_ptr<Server>> servers_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@
 #include "gateway/proxy/route_timeouts.h"
 
 namespace sluice {
+
+class UpstreamCluster;
 
 // What a request must look like to take a route. Empty lists match anything.
 struct RouteRule {
@@ -39,7 +42,9 @@ struct Route {
 // the body.
 class RouteTable {
  public:
-  explicit RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {}
+  // `clusters`: those that the chains lead to, kept alive by the table.
+  explicit RouteTable(std::vector<Route> routes, std::vector<std::shared_ptr<UpstreamCluster>> clusters = {})
+      : clusters_(std::move(clusters)), routes_(std::move(routes)) {}
 
   struct HeadMatch {
     std::size_t first = 0;  // the first route the head allows
@@ -60,6 +65,7 @@ class RouteTable {
   std::size_t size() const noexcept { return routes_.size(); }
 
  private:
+  std::vector<std::shared_ptr<UpstreamCluster>> clusters_;  // outlive the chains
   std::vector<Route> routes_;
 };
 

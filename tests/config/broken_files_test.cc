@@ -63,11 +63,13 @@ TEST(BrokenFile, WhatIsNotOneYamlDocumentIsRefusedWithItsPlace) {
       {"# nothing\n", {"0:0: is empty; it needs at least version, listeners, clusters and routes"}},
       {"---\n", {"0:0: is empty; it needs at least version, listeners, clusters and routes"}},
       {"just text\n",
-       {"1:1: expected a mapping with version, listeners, admin, clusters, routes, limits, observability, "
+       {"1:1: expected a mapping with version, listeners, admin, clusters, defaults, routes, limits, drain, "
+        "reload, observability, "
         "got "
         "\"just text\""}},
       {"- version: 1\n",
-       {"1:1: expected a mapping with version, listeners, admin, clusters, routes, limits, observability, "
+       {"1:1: expected a mapping with version, listeners, admin, clusters, defaults, routes, limits, drain, "
+        "reload, observability, "
         "got "
         "a list"}},
       {"version: 1\n---\nversion: 1\n",
@@ -104,7 +106,8 @@ TEST(BrokenFile, KeysAreKnownAndGivenOnce) {
         "3:11: clusters: needs 1 to 1000 items, got 0", "4:9: routes: expected a list, got \"5\"",
         "6:12: listeners: expected a list, got \"1\""}},
       {"admin:\n  adres: 127.0.0.1:1\n", {"2:3: admin: unknown key \"adres\"; did you mean address?"}},
-      {"admin:\n  port: 1\n", {"2:3: admin: unknown key \"port\"; known here: enabled, address"}},
+      {"admin:\n  port: 1\n",
+       {"2:3: admin: unknown key \"port\"; known here: enabled, address, socket, token, audit_log"}},
       {"observability: {log: {level: info, levle: info}}\n",
        {"1:36: observability.log: unknown key \"levle\"; did you mean level?"}},
       {"admin:\n  enabled: true\n  enabled: false\n",
@@ -115,7 +118,8 @@ TEST(BrokenFile, KeysAreKnownAndGivenOnce) {
       {"clusters:\n  - name: models\n    endpoints: [{address: a:1, address: b:1}]\n",
        {"3:32: clusters[0].endpoints[0].address: is given twice; first in line 3"}},
       {"admin: {[a]: 1}\n", {"1:9: admin: a key must be a word, got a list"}},
-      {"admin: {\"a\\nb\": 1}\n", {"1:9: admin: unknown key \"a\\x0ab\"; known here: enabled, address"}},
+      {"admin: {\"a\\nb\": 1}\n",
+       {"1:9: admin: unknown key \"a\\x0ab\"; known here: enabled, address, socket, token, audit_log"}},
       {"limits: &l {max_streams: 1}\n",
        {"1:9: limits: anchors, aliases and merge keys are not supported; write the value out"}},
       {"limits:\n  max_streams: &n 1\nadmin: {<<: 1}\n",
@@ -136,11 +140,13 @@ TEST(BrokenFile, WhatIsRequiredIsMissedWhereItWouldStand) {
       {"listeners: [{address: a:1}]\n", {"1:13: listeners[0].name: is required"}},
       {"listeners: [{adress: a:1, name: public}]\n",
        {"1:14: listeners[0]: unknown key \"adress\"; did you mean address?"}},
-      {"clusters: [{name: models}]\n", {"1:12: clusters[0].endpoints: is required"}},
-      {"routes:\n  - match: {path: {prefix: /}}\n", {"2:5: routes[0].clusters: is required"}},
+      {"clusters: [{name: models}]\n",
+       {"1:12: clusters[0].endpoints: is required where there is no discovery"}},
+      {"routes:\n  - match: {path: {prefix: /}}\n",
+       {"2:5: routes[0]: needs exactly one of clusters, respond, redirect and list_models"}},
       {"routes: [{match: {}, clusters: [{name: models}]}]\n", {"1:18: routes[0].match.path: is required"}},
       {"routes:\n  - match:\n      path:\n    clusters: [{name: models}]\n",
-       {"3:7: routes[0].match.path: needs one of exact and prefix"}},
+       {"3:7: routes[0].match.path: needs one of exact, prefix and regex"}},
   });
 }
 
@@ -170,7 +176,8 @@ TEST(BrokenFile, ValuesHaveTheirTypeUnitAndRange) {
         "16MiB"}},
       {"admin: {enabled: yes}\n", {"1:18: admin.enabled: must be true or false, got \"yes\""}},
       {"admin: {enabled: \"true\"}\n", {"1:18: admin.enabled: must be true or false, got \"true\""}},
-      {"admin: off\n", {"1:8: admin: expected a mapping with enabled, address, got \"off\""}},
+      {"admin: off\n",
+       {"1:8: admin: expected a mapping with enabled, address, socket, token, audit_log, got \"off\""}},
       {"admin: {address: localhost}\n",
        {"1:18: admin.address: needs a port, for example 127.0.0.1:8080, or unix: before a path, got "
         "\"localhost\""}},
@@ -204,7 +211,7 @@ TEST(BrokenFile, ValuesHaveTheirTypeUnitAndRange) {
 TEST(BrokenFile, RoutesAreChecked) {
   expect_sections({
       {"routes: [{match: {path: /v1/}, clusters: [{name: models}]}]\n",
-       {"1:25: routes[0].match.path: expected a mapping with exact, prefix, got \"/v1/\""}},
+       {"1:25: routes[0].match.path: expected a mapping with exact, prefix, regex, got \"/v1/\""}},
       {"routes: [{match: {path: {exact: /a, prefix: /}}, clusters: [{name: models}]}]\n",
        {"1:45: routes[0].match.path.prefix: cannot stand beside exact; keep one of the two"}},
       {"routes: [{match: {path: {prefix: v1}}, clusters: [{name: models}]}]\n",
@@ -221,9 +228,10 @@ TEST(BrokenFile, RoutesAreChecked) {
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: elsewhere}]}]\n",
        {"1:57: routes[0].clusters[0].name: no cluster is named \"elsewhere\""}},
       {"routes: [{match: {path: {prefix: /}}, clusters: []}]\n",
-       {"1:49: routes[0].clusters: needs 1 to 256 items, got 0"}},
+       {"1:49: routes[0].clusters: needs at least one cluster with a weight above 0"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [models]}]\n",
-       {"1:50: routes[0].clusters[0]: expected a mapping with name, weight, got \"models\""}},
+       {"1:50: routes[0].clusters[0]: expected a mapping with name, weight, served_as, tags, got "
+        "\"models\""}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: models}, {name: models}]}]\n",
        {"1:73: routes[0].clusters[1].name: \"models\" is already taken by routes[0].clusters[0] in line 1"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: models, weight: 0}]}]\n",

@@ -20,7 +20,7 @@ TEST(Diagnostic, ColumnsCountCharactersAndTheCaretFollowsTabs) {
   const LoadResult result = load_text("version: \"\xC3\xA9\"\t# \xC3\xA9\nadmin: {\"\xC3\xA9\":\t1}\n", "f");
   ASSERT_EQ(result.diagnostics.size(), 5U);
   EXPECT_EQ(result.diagnostics.back().to_string(),
-            "f:2:9: admin: unknown key \"\xC3\xA9\"; known here: enabled, address\n"
+            "f:2:9: admin: unknown key \"\xC3\xA9\"; known here: enabled, address, socket, token, audit_log\n"
             "  admin: {\"\xC3\xA9\":\t1}\n"
             "          ^");
   const Diagnostic behind_tab{

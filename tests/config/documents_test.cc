@@ -109,7 +109,7 @@ TEST(Reference, GivesTheDefaultsOfTheStructs) {
        {"| `max_head_bytes` | size | `32KiB` | 512B to 64KiB |",
         "| `head_timeout` | duration | `10s` | 1ms to 1h |", "| `attempts` | number | `3` | 1 to 10 |",
         "| `enabled` | `true` or `false` | `true` |  |",
-        "| `policy` | `round_robin`, `least_loaded` | `least_loaded` |  |",
+        "| `policy` | `round_robin`, `least_loaded`, `ring_hash`, `maglev` | `least_loaded` |  |",
         "| `name` | text | **required** |  |", "| `address` | address | `127.0.0.1:9901` |  |"}) {
     EXPECT_NE(text.find(row), std::string::npos) << row;
   }
