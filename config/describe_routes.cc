@@ -6,6 +6,8 @@
 
 #include "config/describe.h"
 #include "config/units.h"
+#include "gateway/base/ip_network.h"
+#include "gateway/base/pattern.h"
 
 // Which requests go where, and what is done to them on the way.
 namespace sluice::config {
@@ -19,6 +21,30 @@ constexpr std::size_t kMaxEdits = 64;
 
 static auto choices(Route::Api /*type*/) {
   return std::array{"openai"sv, "http"sv};
+}
+
+// Reports an expression that RE2 does not compile, with its word on it.
+static void check_pattern(const std::optional<std::string>& regex, const Scope& scope) {
+  if (!regex || !scope.usable("regex")) return;
+  if (const auto compiled = Pattern::compile(*regex); !compiled)
+    scope.error("regex", fmt::format("is no regular expression that RE2 takes: {}", compiled.error().detail));
+}
+
+// Fields whose meaning is the connection or the framing of one message. The gateway writes them itself:
+// another value would make the two sides read different messages (RFC 9110 7.6.1, RFC 9112 6).
+static bool frames_a_message(std::string_view name) {
+  static constexpr std::array kNames{"connection"sv, "content-length"sv,   "expect"sv, "host"sv,
+                                     "keep-alive"sv, "proxy-connection"sv, "te"sv,     "trailer"sv,
+                                     "upgrade"sv,    "transfer-encoding"sv};
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  return std::ranges::any_of(
+      kNames, [&](std::string_view known) { return std::ranges::equal(name, known, {}, lower); });
+}
+
+static void check_edited_name(const std::string& name, std::string_view place, const Scope& scope) {
+  if (!frames_a_message(name)) return;
+  scope.error(place, fmt::format("cannot be {}: the gateway writes it itself; {}", name,
+                                 name.size() == 4 ? "use request.host to replace the host" : "leave it out"));
 }
 
 template <class Item>
@@ -42,6 +68,7 @@ static void describe(Fields<PathMatch>& f) {
     } else if (!path.exact && !path.prefix && !path.regex) {
       scope.error("", "needs one of exact, prefix and regex");
     }
+    check_pattern(path.regex, scope);
   });
 }
 
@@ -59,6 +86,7 @@ static void describe(Fields<FieldMatch>& f) {
     const int given = int{match.exact.has_value()} + int{match.prefix.has_value()} +
                       int{match.regex.has_value()} + int{match.present.has_value()};
     if (given > 1) scope.error("", "takes at most one of exact, prefix, regex and present");
+    check_pattern(match.regex, scope);
   });
 }
 
@@ -93,6 +121,13 @@ static void describe(Fields<Match>& f) {
   f.add("stream", &Match::stream, "Whether the JSON body asks for a stream. Left out: either.");
   f.add("members", &Match::members, "Members of the JSON body; all of them must fit.")
       .items(0, kMaxConditions);
+  f.check([](const Match& match, const Scope& scope) {
+    if (!scope.usable("clients")) return;
+    for (std::size_t i = 0; i < match.clients.size(); ++i) {
+      const auto network = IpNetwork::parse(match.clients[i]);
+      if (!network) scope.error(fmt::format("clients[{}]", i), network.error().detail);
+    }
+  });
 }
 
 static void describe(Fields<WeightedCluster>& f) {
@@ -122,6 +157,14 @@ static void describe(Fields<HeaderEdits>& f) {
       .rule(kFieldNameText);
   f.add("set", &HeaderEdits::set, "Replaces every field of that name.").items(0, kMaxEdits);
   f.add("add", &HeaderEdits::add, "Added beside those that are there.").items(0, kMaxEdits);
+  f.check([](const HeaderEdits& edits, const Scope& scope) {
+    for (std::size_t i = 0; i < edits.remove.size(); ++i)
+      check_edited_name(edits.remove[i], fmt::format("remove[{}]", i), scope);
+    for (std::size_t i = 0; i < edits.set.size(); ++i)
+      check_edited_name(edits.set[i].name, fmt::format("set[{}].name", i), scope);
+    for (std::size_t i = 0; i < edits.add.size(); ++i)
+      check_edited_name(edits.add[i].name, fmt::format("add[{}].name", i), scope);
+  });
 }
 
 static void describe(Fields<QueryEdits>& f) {
@@ -136,7 +179,7 @@ static void describe(Fields<RequestEdits>& f) {
   f.about("RequestEdits", "What is changed before a request goes to a backend.");
   f.add("path_prefix", &RequestEdits::path_prefix, "Replaces the part of the path that `match.path` names.")
       .rule(kPathText);
-  f.add("host", &RequestEdits::host, "Replaces the host that the client asked for.").rule(kModelText);
+  f.add("host", &RequestEdits::host, "Replaces the host that the client asked for.").rule(kAuthorityText);
   f.add("headers", &RequestEdits::headers, "Changes of its headers.");
   f.add("query", &RequestEdits::query, "Changes of its query.");
 }
@@ -151,13 +194,19 @@ static void describe(Fields<DirectAnswer>& f) {
   f.add("status", &DirectAnswer::status, "The status.").range(200, 599);
   f.add("content_type", &DirectAnswer::content_type, "The type of the body.");
   f.add("body", &DirectAnswer::body, "The body; left out: none.");
+  f.check([](const DirectAnswer& answer, const Scope& scope) {
+    // RFC 9110 15.3.5, 15.4.5.
+    if (answer.body && (answer.status == 204 || answer.status == 304))
+      scope.error("body",
+                  fmt::format("cannot stand beside status {}, whose answers have none", answer.status));
+  });
 }
 
 static void describe(Fields<Redirect>& f) {
   f.about("Redirect", "Sends the client elsewhere. What is left out stays as in the request, the query too.");
   f.add("status", &Redirect::status, "301, 302, 303, 307 or 308.").range(301, 308);
   f.add("scheme", &Redirect::scheme, "`http` or `https`.").rule(kSchemeText);
-  f.add("host", &Redirect::host, "The host, with a port if need be.").rule(kModelText);
+  f.add("host", &Redirect::host, "The host, with a port if need be.").rule(kAuthorityText);
   f.add("path", &Redirect::path, "The whole path.").rule(kPathText);
   f.add("path_prefix", &Redirect::path_prefix, "Replaces the part of the path that `match.path` names.")
       .rule(kPathText);
@@ -168,6 +217,17 @@ static void describe(Fields<Redirect>& f) {
     if (!redirect.scheme && !redirect.host && !redirect.path && !redirect.path_prefix)
       scope.error("", "needs at least one of scheme, host, path and path_prefix");
   });
+}
+
+// What has an effect only in some routes is an error in the others.
+static void check_edits(const Route& route, const Scope& scope) {
+  if (route.request != RequestEdits{} && route.clusters.empty())
+    scope.error("request", "has no effect without clusters; leave it out");
+  if (!route.match.path.regex) return;
+  constexpr std::string_view kNeedsPrefix = "needs match.path to be exact or a prefix, which it replaces";
+  if (route.request.path_prefix) scope.error("request.path_prefix", std::string(kNeedsPrefix));
+  if (route.redirect && route.redirect->path_prefix)
+    scope.error("redirect.path_prefix", std::string(kNeedsPrefix));
 }
 
 static void check_below_total(const Timeouts& timeouts, const Scope& scope, std::string_view name,
@@ -239,6 +299,7 @@ void describe(Fields<Route>& f) {
     } else if (scope.is_set("clusters") && !has_weight(route.clusters)) {
       scope.error("clusters", "needs at least one cluster with a weight above 0");
     }
+    check_edits(route, scope);
   });
   f.inherit([](Route& route, const Config& config) {
     route.timeouts = config.defaults.timeouts;

@@ -1,13 +1,13 @@
 #include "config/text_rule.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 
 namespace sluice::config {
 namespace {
 
 constexpr std::size_t kMaxName = 64;
-constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kMaxModel = 256;
 constexpr std::size_t kMaxDnsName = 253;
 
@@ -38,10 +38,11 @@ bool is_path(std::string_view text) {
   return text.starts_with('/') && std::ranges::all_of(text, fits);
 }
 
-// RFC 9110 9.1 tells case apart and every registered method is in capitals, so `post` is an error.
+// Those that the codecs take. RFC 9110 9.1 tells case apart, so `post` is an error.
 bool is_method(std::string_view text) {
-  const auto fits = [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; };
-  return !text.empty() && text.size() <= kMaxMethod && std::ranges::all_of(text, fits);
+  static constexpr std::array<std::string_view, 7> kMethods{"GET",    "HEAD",  "POST",   "PUT",
+                                                            "DELETE", "PATCH", "OPTIONS"};
+  return std::ranges::find(kMethods, text) != kMethods.end();
 }
 
 // RFC 9110 5.6.2.
@@ -75,6 +76,13 @@ bool is_scheme(std::string_view text) {
   return text == "http" || text == "https";
 }
 
+bool is_authority(std::string_view text) {
+  const auto fits = [](char c) {
+    return is_letter(c) || is_digit(c) || std::string_view("-._:[]").contains(c);
+  };
+  return !text.empty() && text.size() <= kMaxModel && std::ranges::all_of(text, fits);
+}
+
 bool is_http_url(std::string_view text) {
   if (!text.starts_with("http://")) return false;
   text.remove_prefix(7);
@@ -93,14 +101,16 @@ constexpr TextRule kAnyText{"must not be empty or hold a control character", R"(
 constexpr TextRule kNameText{"must be 1 to 64 letters, digits or - _ . : / [ ]",
                              R"(^[A-Za-z0-9_.:/\[\]-]{1,64}$)", is_name};
 constexpr TextRule kPathText{"must start with / and hold no space, ? or #", R"(^/[!-"$->@-~]*$)", is_path};
-constexpr TextRule kMethodText{"must be an HTTP method in capitals, for example POST", "^[A-Z-]{1,32}$",
-                               is_method};
+constexpr TextRule kMethodText{"must be one of GET, HEAD, POST, PUT, DELETE, PATCH and OPTIONS",
+                               "^(GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS)$", is_method};
 constexpr TextRule kFieldNameText{"must be 1 to 64 letters, digits or ! # $ % & ' * + - . ^ _ ` | ~",
                                   R"(^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$)", is_token};
 constexpr TextRule kHostPatternText{"must be a host name in lower case, perhaps with *. in front",
                                     R"(^(\[[0-9a-f:.]{1,45}\]|(\*\.)?[a-z0-9_.-]{1,253})$)", is_host_pattern};
 constexpr TextRule kDnsNameText{"must be a DNS name in lower case", R"(^[a-z0-9_.-]{1,253}$)", is_dns_name};
 constexpr TextRule kSchemeText{"must be http or https", "^https?$", is_scheme};
+constexpr TextRule kAuthorityText{"must be a host, perhaps with a port", R"(^[A-Za-z0-9._:\[\]-]{1,256}$)",
+                                  is_authority};
 constexpr TextRule kHttpUrlText{"must be http://HOST:PORT, perhaps with a path, in at most 263 bytes",
                                 R"(^http://[!-"$-.0->A-~][!-"$->A-~]{0,255}$)", is_http_url};
 constexpr TextRule kModelText{"must be 1 to 256 bytes without control characters",

@@ -24,6 +24,7 @@ extern const TextRule kFieldNameText;    // of an HTTP header, cookie or query p
 extern const TextRule kHostPatternText;  // a host name, or `*.` and the end of one
 extern const TextRule kDnsNameText;
 extern const TextRule kSchemeText;
+extern const TextRule kAuthorityText;  // a host, perhaps with a port
 extern const TextRule kHttpUrlText;  // `http://HOST:PORT`, perhaps with a path
 extern const TextRule kModelText;    // the name of a model, as requests spell it
 

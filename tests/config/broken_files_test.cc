@@ -217,7 +217,8 @@ TEST(BrokenFile, RoutesAreChecked) {
       {"routes: [{match: {path: {prefix: v1}}, clusters: [{name: models}]}]\n",
        {"1:34: routes[0].match.path.prefix: must start with / and hold no space, ? or #, got \"v1\""}},
       {"routes: [{match: {path: {prefix: /}, methods: [post]}, clusters: [{name: models}]}]\n",
-       {"1:48: routes[0].match.methods[0]: must be an HTTP method in capitals, for example POST, got "
+       {"1:48: routes[0].match.methods[0]: must be one of GET, HEAD, POST, PUT, DELETE, PATCH and OPTIONS, "
+        "got "
         "\"post\""}},
       {"routes: [{match: {path: {prefix: /}, methods: GET}, clusters: [{name: models}]}]\n",
        {"1:47: routes[0].match.methods: expected a list, got \"GET\""}},

@@ -1,0 +1,79 @@
+#include "gateway/base/ip_network.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <string>
+
+namespace sluice {
+namespace {
+
+constexpr std::string_view kExpected = "must be an IP network such as 10.0.0.0/8 or 2001:db8::/32";
+constexpr unsigned kMappedBits = 96;  // in front of an IPv4 address in its mapped form
+
+std::uint64_t big_endian(const unsigned char* bytes) noexcept {
+  std::uint64_t value = 0;
+  for (int i = 0; i < 8; ++i)
+    value = value << 8 | bytes[i];
+  return value;
+}
+
+// The upper `bits` of 64.
+std::uint64_t leading_ones(unsigned bits) noexcept {
+  return bits == 0 ? 0 : ~std::uint64_t{0} << (64 - bits);
+}
+
+IpAddress mask_of(unsigned bits) noexcept {
+  return bits <= 64 ? IpAddress{leading_ones(bits), 0}
+                    : IpAddress{~std::uint64_t{0}, leading_ones(bits - 64)};
+}
+
+}  // namespace
+
+std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept {
+  std::array<char, INET6_ADDRSTRLEN + 1> terminated{};
+  if (text.size() >= terminated.size()) return std::nullopt;
+  std::memcpy(terminated.data(), text.data(), text.size());
+  std::array<unsigned char, 16> bytes{};
+  if (text.contains(':')) {
+    if (inet_pton(AF_INET6, terminated.data(), bytes.data()) != 1) return std::nullopt;
+  } else {
+    bytes[10] = bytes[11] = 0xff;
+    if (inet_pton(AF_INET, terminated.data(), bytes.data() + 12) != 1) return std::nullopt;
+  }
+  return IpAddress{big_endian(bytes.data()), big_endian(bytes.data() + 8)};
+}
+
+std::optional<IpAddress> peer_ip_address(std::string_view peer) noexcept {
+  const std::size_t colon = peer.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  peer = peer.substr(0, colon);
+  if (peer.starts_with('[') && peer.ends_with(']')) peer = peer.substr(1, peer.size() - 2);
+  return parse_ip_address(peer);
+}
+
+Result<IpNetwork> IpNetwork::parse(std::string_view text) {
+  const std::size_t slash = text.find('/');
+  const std::string_view base_text = text.substr(0, slash);
+  const auto base = parse_ip_address(base_text);
+  if (!base) return fail(ErrorKind::kConfig, std::string(kExpected));
+  const bool is_v4 = !base_text.contains(':');
+  const unsigned longest = is_v4 ? 32 : 128;
+  unsigned bits = longest;
+  if (slash != std::string_view::npos) {
+    const std::string_view length = text.substr(slash + 1);
+    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
+    if (error != std::errc{} || end != length.data() + length.size() || bits > longest)
+      return fail(ErrorKind::kConfig, std::string(kExpected));
+  }
+  const IpAddress mask = mask_of(bits + (is_v4 ? kMappedBits : 0));
+  if ((base->high & ~mask.high) != 0 || (base->low & ~mask.low) != 0) {
+    return fail(ErrorKind::kConfig, "has bits set behind its first " + std::to_string(bits) +
+                                        "; write the network's first address, or a longer prefix");
+  }
+  return IpNetwork(*base, mask);
+}
+
+}  // namespace sluice
