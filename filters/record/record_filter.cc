@@ -80,7 +80,10 @@ class Settle {
   ~Settle() {
     record_.ended_at = loop_.now();
     if (record_.state != ExchangeState::kDone && !record_.error) record_.error = ErrorKind::kClientGone;
-    if (record_.status == 0) record_.status = traits(ErrorKind::kClientGone).status;
+    if (record_.status == 0) {
+      const bool killed = record_.error == ErrorKind::kKilled;
+      record_.status = traits(killed ? ErrorKind::kKilled : ErrorKind::kClientGone).status;
+    }
     sink_.ended(record_);
   }
 

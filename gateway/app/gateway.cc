@@ -3,15 +3,22 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <utility>
 
+#include "config/load.h"
 #include "gateway/app/admin.h"
+#include "gateway/app/live_settings.h"
 #include "gateway/app/process_metrics.h"
 #include "gateway/base/prometheus_text.h"
 #include "gateway/runtime/signal.h"
 
 namespace sluice {
 namespace {
+
+// The admin socket's name where it is passed between processes; see InheritedSockets.
+constexpr std::string_view kAdminSocketName = "sluice-admin";
 
 void pin_to_processor(std::thread& thread, std::size_t index) {
   const std::size_t processors = std::max(1u, std::thread::hardware_concurrency());
@@ -24,20 +31,24 @@ void pin_to_processor(std::thread& thread, std::size_t index) {
 }  // namespace
 
 Result<std::unique_ptr<Gateway>> Gateway::create(config::Config config, GatewayOptions options,
-                                                 const TimeSource& time, Log& log) {
-  std::unique_ptr<Gateway> gateway(new Gateway(std::move(config), options, time, log));
+                                                 const TimeSource& time, OperatorLog& log,
+                                                 InheritedSockets inherited) {
+  std::unique_ptr<Gateway> gateway(
+      new Gateway(std::move(config), std::move(options), time, log, std::move(inherited)));
   if (Result<void> opened = gateway->open(); !opened) return fail(std::move(opened.error()));
   return gateway;
 }
 
-Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource& time, Log& log)
-    : config_(std::move(config)),
-      options_(options),
+Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource& time, OperatorLog& log,
+                 InheritedSockets inherited)
+    : config_(std::make_shared<const config::Config>(std::move(config))),
+      options_(std::move(options)),
       time_(time),
       log_(log),
+      inherited_(std::move(inherited)),
       control_(time, system_seed()),
       control_hangups_(control_) {
-  streams_.max = config_.limits.max_streams;
+  streams_.max = config_->limits.max_streams;
 }
 
 Gateway::~Gateway() {
@@ -49,60 +60,63 @@ Gateway::~Gateway() {
 
 Result<void> Gateway::open() {
   LogSinkOptions log_options;
-  log_options.target = LogTarget::parse(config_.observability.access_log.file);
-  log_options.max_queued_lines = config_.observability.access_log.queue;
+  log_options.target = LogTarget::parse(config_->observability.access_log.file);
+  log_options.max_queued_lines = config_->observability.access_log.queue;
   Result<std::unique_ptr<LogSink>> sink = LogSink::open(std::move(log_options));
   if (!sink) return fail(std::move(sink.error()));
   access_log_ = std::move(*sink);
 
   shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_);
-  for (const config::Cluster& c : config_.clusters) {
-    for (const config::Endpoint& e : c.endpoints)
-      endpoint_states_.push_back(registry_.get(c.name, e.address));
-  }
+  find_endpoint_states();
+  Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_);
+  if (!plan) return fail(std::move(plan.error()));
   for (std::size_t i = 0; i < options_.threads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, config_, *shared_, system_seed()));
+    shards_.push_back(std::make_unique<Shard>(i, *config_, *shared_, system_seed()));
+    shards_[i]->update_listeners(*config_, std::move(plan->shards[i]));
   }
-  if (Result<void> bound = listen(); !bound) return bound;
-  return listen_admin();
-}
-
-Result<void> Gateway::listen() {
-  for (const config::Listener& l : config_.listeners) {
-    ConnectionLimit& limit = *connection_limits_.emplace_back(std::make_unique<ConnectionLimit>());
-    limit.max = l.max_connections;
-    Address address = l.address;
-    ListenOptions options;
-    options.backlog = static_cast<int>(l.backlog);
-    options.reuse_port = shards_.size() > 1;
-    if (options.reuse_port && address.port != 0) {
-      // SO_REUSEPORT would let this process share the port of another gateway in silence: ask without it
-      // first.
-      ListenOptions alone = options;
-      alone.reuse_port = false;
-      if (Result<ListenSocket> probe = ListenSocket::bind(address, alone); !probe)
-        return fail(std::move(probe.error()));
-    }
-    Result<ListenSocket> first = ListenSocket::bind(address, options);
-    if (!first) return fail(std::move(first.error()));
-    address = first->address();  // with the port that the system chose
-    addresses_.push_back(address);
-    for (std::size_t i = 1; i < shards_.size(); ++i) {
-      Result<ListenSocket> next =
-          address.kind == Address::Kind::kUnix ? first->duplicate() : ListenSocket::bind(address, options);
-      if (!next) return fail(std::move(next.error()));
-      shards_[i]->add_listener(l, std::move(*next), limit);
-    }
-    shards_[0]->add_listener(l, std::move(*first), limit);
-  }
+  adopt_listeners(std::move(plan->listeners));
+  if (Result<void> admin = listen_admin(); !admin) return admin;
+  if (const std::size_t closed = inherited_.close_rest(); closed > 0)
+    log_.info("inherited sockets without a listener closed", {{"sockets", closed}});
+  watch_config();
   return {};
 }
 
+void Gateway::adopt_listeners(std::vector<BoundListener> listeners) {
+  for (const BoundListener& l : listeners)
+    l.limit->max = l.max_connections;
+  listeners_ = std::move(listeners);
+}
+
+void Gateway::find_endpoint_states() {
+  endpoint_states_.clear();
+  for (const config::Cluster& c : config_->clusters) {
+    for (const config::Endpoint& e : c.endpoints)
+      endpoint_states_.push_back(registry_.get(c.name, e.address));
+  }
+}
+
+std::int64_t Gateway::open_connections() const {
+  std::int64_t open = 0;
+  for (const BoundListener& l : listeners_)
+    open += l.limit->open.load(std::memory_order_relaxed);
+  return open;
+}
+
+std::vector<Address> Gateway::addresses() const {
+  std::vector<Address> out;
+  for (const BoundListener& l : listeners_)
+    out.push_back(l.address);
+  return out;
+}
+
 Result<void> Gateway::listen_admin() {
-  if (!config_.admin.enabled) return {};
+  if (!config_->admin.enabled) return {};
   ListenOptions options;
   options.reuse_port = false;
-  Result<ListenSocket> socket = ListenSocket::bind(config_.admin.address, options);
+  std::vector<ListenSocket> inherited = inherited_.take(config_->admin.address, kAdminSocketName);
+  Result<ListenSocket> socket =
+      inherited.empty() ? ListenSocket::bind(config_->admin.address, options) : std::move(inherited.front());
   if (!socket) return fail(std::move(socket.error()));
   admin_address_ = socket->address();
   admin_limit_.max = 64;
@@ -117,6 +131,7 @@ void Gateway::run() {
     threads_.emplace_back([this, i] { shards_[i]->loop().run(); });
     if (options_.pin) pin_to_processor(threads_.back(), i);
   }
+  inherited_.tell_ready();
   control_.run();
 }
 
@@ -132,11 +147,11 @@ void Gateway::stop() {
 Task<void> Gateway::drain() {
   for (auto& shard : shards_)
     shard->loop().post([s = shard.get()] { s->drain(); });
-  const TimePoint deadline = control_.now() + kDrainTime;
+  const TimePoint deadline = control_.now() + config_->drain.timeout;
   log_.info("draining", {{"streams", open_streams()}});
   do {
     co_await sleep_until(control_, control_.now() + std::chrono::milliseconds(20));
-  } while (open_streams() > 0 && control_.now() < deadline);
+  } while ((open_streams() > 0 || open_connections() > 0) && control_.now() < deadline);
   if (open_streams() > 0) log_.warning("streams cut at the end of draining", {{"streams", open_streams()}});
   control_.stop();
 }
@@ -170,6 +185,12 @@ Task<std::vector<std::vector<StreamSnapshot>>> Gateway::streams() {
   return ask_shards<std::vector<StreamSnapshot>>([](Shard& shard) { return shard.streams(); });
 }
 
+Task<bool> Gateway::kill(std::string id) {
+  const std::vector<char> killed = co_await ask_shards<char>(
+      [id = std::move(id)](Shard& shard) { return static_cast<char>(shard.kill(id)); });
+  co_return std::ranges::find(killed, 1) != killed.end();
+}
+
 Task<std::string> Gateway::metrics_text() {
   (void)co_await ask_shards<int>([](Shard& shard) {
     shard.sample();
@@ -186,11 +207,137 @@ Task<std::string> Gateway::metrics_text() {
         .raise_to(e->failures.load(std::memory_order_relaxed));
   }
   access_log_->sample(control_metrics_, "access");
+  control_metrics_.gauge("sluice_config_generation", "How many configurations were in force so far.")
+      .set(static_cast<double>(generation_));
   sample_process(control_metrics_, SLUICE_VERSION);
   std::vector<const Metrics*> all{&control_metrics_};
   for (const auto& shard : shards_)
     all.push_back(&shard->metrics());
   co_return render_prometheus(all);
+}
+
+struct Gateway::PendingReload {
+  explicit PendingReload(Loop& loop) : ended(loop) {}
+  std::optional<ReloadReport> report;
+  Signal ended;
+};
+
+Task<ReloadReport> Gateway::reload(std::string by) {
+  auto pending = std::make_shared<PendingReload>(control_);
+  control_tasks_.spawn(reload_in_turn(std::move(by), pending));
+  while (!pending->report)
+    (void)co_await pending->ended.wait();
+  co_return std::move(*pending->report);
+}
+
+void Gateway::request_reload(std::string by) {
+  control_tasks_.spawn(reload_in_turn(std::move(by), std::make_shared<PendingReload>(control_)));
+}
+
+Task<void> Gateway::reload_in_turn(std::string by, std::shared_ptr<PendingReload> pending) {
+  ReloadReport report;
+  if (reloads_waiting_ == kMaxReloadsWaiting) {
+    report.generation = generation_;
+    report.problems.push_back("too many reloads wait for their turn");
+  } else {
+    ++reloads_waiting_;
+    while (reloading_)
+      (void)co_await reload_ended_.wait();
+    --reloads_waiting_;
+    reloading_ = true;
+    report = co_await reload_now();
+    reloading_ = false;
+    reload_ended_.notify_one();
+  }
+  note_reload(by, report);
+  pending->report = std::move(report);
+  pending->ended.notify_all();
+}
+
+Task<ReloadReport> Gateway::reload_now() {
+  const TimePoint began = control_.now();
+  ReloadReport report;
+  report.generation = generation_;
+  access_log_->reopen();
+  config::LoadResult loaded = config::load_file(options_.config_path);
+  for (const config::Diagnostic& d : loaded.diagnostics)
+    report.problems.push_back(d.to_string());
+  if (draining_) report.problems.push_back("the process is draining: its configuration stays as it is");
+  if (!loaded.config || draining_) co_return report;
+
+  std::ranges::move(keep_fixed_settings(*config_, *loaded.config), std::back_inserter(report.problems));
+  report.changed = *loaded.config != *config_;
+  if (report.changed) {
+    Result<ListenerPlan> plan =
+        plan_listeners(loaded.config->listeners, listeners_, shards_.size(), inherited_);
+    if (!plan) {
+      report.changed = false;
+      report.problems.push_back(options_.config_path + ": " + plan.error().detail);
+      co_return report;
+    }
+    co_await swap(std::make_shared<const config::Config>(std::move(*loaded.config)), std::move(*plan));
+  }
+  report.ok = true;
+  report.generation = generation_;
+  report.milliseconds = std::chrono::duration<double, std::milli>(control_.now() - began).count();
+  co_return report;
+}
+
+Task<void> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan) {
+  // Shared by the shards, each of which takes its own part.
+  auto updates = std::make_shared<std::vector<std::vector<ListenerUpdate>>>(std::move(plan.shards));
+  (void)co_await ask_shards<char>([next, updates](Shard& shard) {
+    shard.configure(*next, std::move((*updates)[shard.index()]));
+    return char{0};
+  });
+  adopt_listeners(std::move(plan.listeners));
+  streams_.max = next->limits.max_streams;
+  // A level that an operator has set meanwhile stays, unless the file asks for another than it did.
+  if (next->observability.log.level != config_->observability.log.level)
+    log_.set_lowest(to_log_level(next->observability.log.level));
+  config_ = std::move(next);
+  ++generation_;
+  find_endpoint_states();
+  watch_config();
+}
+
+void Gateway::note_reload(const std::string& by, const ReloadReport& report) {
+  const char* result = !report.ok ? "failed" : report.changed ? "ok" : "unchanged";
+  control_metrics_
+      .counter("sluice_config_reloads_total", "Attempts to load the configuration anew.",
+               {{"result", result}})
+      .add();
+  if (report.changed) {
+    control_metrics_
+        .gauge("sluice_config_last_reload_seconds", "How long the last change of configuration took.")
+        .set(report.milliseconds / 1000);
+  }
+  for (const std::string& problem : report.problems) {
+    log_.write(report.ok ? LogLevel::kWarning : LogLevel::kError, "configuration",
+               std::initializer_list<LogField>{{"by", by}, {"problem", problem}});
+  }
+  if (!report.ok) {
+    log_.error("configuration not reloaded", {{"by", by}, {"generation", report.generation}});
+    return;
+  }
+  log_.info(report.changed ? "configuration reloaded" : "configuration unchanged",
+            {{"by", by}, {"generation", report.generation}, {"milliseconds", report.milliseconds}});
+}
+
+void Gateway::watch_config() {
+  if (!config_->reload.watch) {
+    config_watch_.reset();
+    return;
+  }
+  if (config_watch_) return;
+  // Not from inside the watch's own callback, which a reload may destroy.
+  auto watch = FileWatch::open(control_, options_.config_path,
+                               [this] { control_.post([this] { request_reload("watch"); }); });
+  if (!watch) {
+    log_.warning("configuration is not watched", {{"problem", watch.error().detail}});
+    return;
+  }
+  config_watch_ = std::move(*watch);
 }
 
 }  // namespace sluice

@@ -4,44 +4,71 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "config/config.h"
+#include "gateway/app/inherited_sockets.h"
+#include "gateway/app/listener_plan.h"
 #include "gateway/app/log_sink.h"
+#include "gateway/app/operator_log.h"
+#include "gateway/app/reload_report.h"
 #include "gateway/app/shard.h"
-#include "gateway/base/log.h"
 #include "gateway/base/result.h"
+#include "gateway/net/file_watch.h"
+#include "gateway/runtime/signal.h"
 #include "gateway/runtime/task.h"
 
 namespace sluice {
 
 struct GatewayOptions {
   std::size_t threads = 1;
-  bool pin = false;  // each shard to a processor of its own
+  bool pin = false;              // each shard to a processor of its own
+  std::string config_path = {};  // what a reload reads
 };
 
 // The running gateway: shards on threads of their own, and a control loop on the caller's thread for the
 // admin pages and signals. The only place that knows every part.
 class Gateway {
  public:
-  // Binds every listener and opens every log, so that what is wrong shows before anything is served.
-  // Errors: kConfig.
+  // Binds every listener that has no inherited sockets and opens every log, so that what is wrong shows
+  // before anything is served. Errors: kConfig.
   static Result<std::unique_ptr<Gateway>> create(config::Config config, GatewayOptions options,
-                                                 const TimeSource& time, Log& log);
+                                                 const TimeSource& time, OperatorLog& log,
+                                                 InheritedSockets inherited = {});
   ~Gateway();
 
-  // Serves until stop(); the caller's thread becomes the control loop's. Exchanges in flight get kDrainTime
-  // to end.
+  // Serves until stop(); the caller's thread becomes the control loop's. Everything below belongs to it.
   void run();
-  void stop();  // on the control loop
+  // Stops accepting, closes idle connections and gives exchanges in flight `drain.timeout` to end. A second
+  // call does not wait for them.
+  void stop();
 
-  static constexpr Duration kDrainTime = std::chrono::seconds(10);
+  // Reads the file again and puts it in force: parse, validate, bind and build everything, then swap. New
+  // exchanges take the new configuration, those in flight keep theirs. On any error nothing changes. Also
+  // opens log files anew, for log rotation. One after another; at most kMaxReloadsWaiting may wait. Goes on
+  // when its asker leaves. `by` is for the log: a signal, the watch, an operator.
+  Task<ReloadReport> reload(std::string by);
+  // The same for askers that do not care for the report.
+  void request_reload(std::string by);
+  static constexpr std::size_t kMaxReloadsWaiting = 16;
+
+  // Ends the exchanges of this id on whichever shard: their clients see a cut, their upstreams are closed in
+  // the same turn of the shard's loop. False if there is none.
+  Task<bool> kill(std::string id);
+
+  LogLevel log_level() const noexcept { return log_.lowest(); }
+  void set_log_level(LogLevel level) noexcept { log_.set_lowest(level); }
 
   Loop& control() noexcept { return control_; }
-  const config::Config& config() const noexcept { return config_; }
-  const std::vector<Address>& addresses() const noexcept { return addresses_; }
+  // The configuration in force, and how many there were up to it.
+  const config::Config& config() const noexcept { return *config_; }
+  std::uint64_t generation() const noexcept { return generation_; }
+  const std::string& config_path() const noexcept { return options_.config_path; }
+  // Of the listeners, in the configuration's order.
+  std::vector<Address> addresses() const;
   const Address& admin_address() const noexcept { return admin_address_; }
   bool draining() const noexcept { return draining_; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
@@ -55,28 +82,42 @@ class Gateway {
   Task<std::string> metrics_text();
 
  private:
-  Gateway(config::Config config, GatewayOptions options, const TimeSource& time, Log& log);
+  // Shared by a reload's asker and its task: an asker may leave, a swap may not stop half way.
+  struct PendingReload;
+
+  Gateway(config::Config config, GatewayOptions options, const TimeSource& time, OperatorLog& log,
+          InheritedSockets inherited);
 
   Result<void> open();
-  Result<void> listen();
   Result<void> listen_admin();
   template <class T>
   Task<std::vector<T>> ask_shards(std::function<T(Shard&)> question);
   Task<void> drain();
+  Task<void> reload_in_turn(std::string by, std::shared_ptr<PendingReload> pending);
+  Task<ReloadReport> reload_now();
+  Task<void> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
+  void note_reload(const std::string& by, const ReloadReport& report);
+  void adopt_listeners(std::vector<BoundListener> listeners);
+  void find_endpoint_states();
+  void watch_config();
+  // On the listeners of the configuration in force; the admin's are not counted.
+  std::int64_t open_connections() const;
 
-  config::Config config_;
+  // Shared with the shards' swaps under way.
+  std::shared_ptr<const config::Config> config_;
+  std::uint64_t generation_ = 1;
   GatewayOptions options_;
   const TimeSource& time_;
-  Log& log_;
+  OperatorLog& log_;
+  InheritedSockets inherited_;  // what is left of them is closed when the listeners are open
   std::unique_ptr<LogSink> access_log_;
   EndpointRegistry registry_;
   std::vector<std::shared_ptr<EndpointState>> endpoint_states_;
   StreamLimit streams_;
-  std::vector<std::unique_ptr<ConnectionLimit>> connection_limits_;
+  std::vector<BoundListener> listeners_;
   std::unique_ptr<SharedServices> shared_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
-  std::vector<Address> addresses_;
   Address admin_address_;
   bool draining_ = false;
 
@@ -85,6 +126,10 @@ class Gateway {
   Metrics control_metrics_;
   std::unique_ptr<StreamHandler> admin_;
   ConnectionLimit admin_limit_;
+  Signal reload_ended_{control_};
+  bool reloading_ = false;
+  std::size_t reloads_waiting_ = 0;
+  std::unique_ptr<FileWatch> config_watch_;
   TaskGroup control_tasks_;
   std::unique_ptr<Server> admin_server_;
 };

@@ -10,6 +10,7 @@
 #include "config/documents.h"
 #include "config/load.h"
 #include "gateway/app/gateway.h"
+#include "gateway/app/live_settings.h"
 #include "gateway/app/operator_log.h"
 #include "gateway/runtime/time_source.h"
 
@@ -25,22 +26,8 @@ std::optional<sluice::config::Config> load(const std::string& path) {
   return std::move(loaded.config);
 }
 
-sluice::LogLevel log_level(sluice::config::Log::Level level) {
-  switch (level) {
-    case sluice::config::Log::Level::kDebug:
-      return sluice::LogLevel::kDebug;
-    case sluice::config::Log::Level::kInfo:
-      return sluice::LogLevel::kInfo;
-    case sluice::config::Log::Level::kWarning:
-      return sluice::LogLevel::kWarning;
-    case sluice::config::Log::Level::kError:
-      break;
-  }
-  return sluice::LogLevel::kError;
-}
-
-int serve(const std::string& path, const sluice::GatewayOptions& options) {
-  auto config = load(path);
+int serve(const sluice::GatewayOptions& options) {
+  auto config = load(options.config_path);
   if (!config) return kExitBadConfig;
   const sluice::SystemTime time;
   auto sink = sluice::LogSink::open({.target = {.kind = sluice::LogTarget::Kind::kStderr}});
@@ -49,17 +36,22 @@ int serve(const std::string& path, const sluice::GatewayOptions& options) {
     return kExitBadConfig;
   }
   sluice::OperatorLog log(**sink, time, sluice::format_for_stderr(),
-                          log_level(config->observability.log.level));
-  auto gateway = sluice::Gateway::create(std::move(*config), options, time, log);
+                          sluice::to_log_level(config->observability.log.level));
+  auto gateway = sluice::Gateway::create(std::move(*config), options, time, log,
+                                         sluice::InheritedSockets::from_environment());
   if (!gateway) {
     std::fprintf(stderr, "sluice: %s\n", gateway.error().detail.c_str());
     return kExitBadConfig;
   }
-  boost::asio::signal_set signals((*gateway)->control().io(), SIGINT, SIGTERM);
+  boost::asio::signal_set signals((*gateway)->control().io(), SIGINT, SIGTERM, SIGHUP);
   std::function<void(const boost::system::error_code&, int)> on_signal =
-      [&](const boost::system::error_code& ec, int) {
+      [&](const boost::system::error_code& ec, int number) {
         if (ec) return;
-        (*gateway)->stop();
+        if (number == SIGHUP) {
+          (*gateway)->request_reload("SIGHUP");
+        } else {
+          (*gateway)->stop();
+        }
         signals.async_wait(on_signal);
       };
   signals.async_wait(on_signal);
@@ -82,10 +74,9 @@ int main(int argc, char** argv) {
       "  sluice validate sluice.yaml            check a configuration and say everything that is wrong\n"
       "  sluice print-config sluice.yaml        print it with every default filled in\n"};
   app.set_version_flag("--version", SLUICE_VERSION);
-  std::string path;
   sluice::GatewayOptions options;
   options.threads = std::max(1u, std::thread::hardware_concurrency());
-  app.add_option("-c,--config", path, "Configuration file (config/reference.md describes it)");
+  app.add_option("-c,--config", options.config_path, "Configuration file (config/reference.md describes it)");
   app.add_option("-t,--threads", options.threads,
                  "Shards, each a thread with its own listeners and connections")
       ->check(CLI::Range(1, 256))
@@ -111,9 +102,9 @@ int main(int argc, char** argv) {
     std::fputs(sluice::config::print_effective(*config).c_str(), stdout);
     return 0;
   }
-  if (path.empty()) {
+  if (options.config_path.empty()) {
     std::fprintf(stderr, "sluice: no configuration; start it with --config FILE, or see --help\n");
     return kExitBadConfig;
   }
-  return serve(path, options);
+  return serve(options);
 }

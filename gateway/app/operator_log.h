@@ -32,6 +32,7 @@ class OperatorLog final : public Log {
   void write(LogLevel level, std::string_view text, std::span<const LogField> fields) noexcept override;
   // Lines below it are not written; a reload may change it.
   void set_lowest(LogLevel lowest) noexcept { lowest_.store(lowest, std::memory_order_relaxed); }
+  LogLevel lowest() const noexcept { return lowest_.load(std::memory_order_relaxed); }
 
  private:
   LineSink& sink_;

@@ -8,23 +8,6 @@
 #include "gateway/app/route_assembly.h"
 
 namespace sluice {
-namespace {
-
-ServerOptions server_options(const config::Http& http) {
-  ServerOptions options;
-  options.http1.head = {.max_head_bytes = http.max_head_bytes,
-                        .max_headers = http.max_headers,
-                        .max_uri_bytes = http.max_uri_bytes};
-  options.http1.max_body_bytes = http.max_body_bytes;
-  options.http1.head_timeout = http.head_timeout;
-  options.http1.idle_timeout = http.idle_timeout;
-  options.http1.write_timeout = http.write_timeout;
-  options.http1.min_body_rate = http.min_body_rate;
-  options.http1.body_grace = http.body_grace;
-  return options;
-}
-
-}  // namespace
 
 Shard::Shard(std::size_t index, const config::Config& config, const SharedServices& shared,
              std::uint64_t seed)
@@ -45,18 +28,36 @@ Shard::Shard(std::size_t index, const config::Config& config, const SharedServic
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services),
                                    assemble_routes(config, services, clusters_), shared.streams, reporter_);
+  listeners_ = std::make_unique<ListenerSet>(loop_, hangups_, *proxy_);
 }
 
 Shard::~Shard() = default;
 
-void Shard::add_listener(const config::Listener& listener, ListenSocket socket, ConnectionLimit& limit) {
-  servers_.push_back(std::make_unique<Server>(loop_, hangups_, std::move(socket),
-                                              server_options(listener.http), limit, *proxy_));
+void Shard::configure(const config::Config& config, std::vector<ListenerUpdate> listeners) {
+  clusters_.update(config.clusters);
+  const FilterServices services{loop_, metrics_, reporter_};
+  proxy_->set_routes(assemble_routes(config, services, clusters_));
+  update_listeners(config, std::move(listeners));
+}
+
+void Shard::update_listeners(const config::Config& config, std::vector<ListenerUpdate> listeners) {
+  listeners_->update(std::move(listeners), config.drain.timeout);
 }
 
 void Shard::drain() {
-  for (const auto& server : servers_)
-    server->drain();
+  listeners_->drain();
+}
+
+bool Shard::kill(std::string_view id) {
+  std::vector<Exchange*> found;
+  proxy_->exchanges().for_each([&](Exchange& exchange) {
+    if (exchange.record.id == id && exchange.stream.canceller != nullptr) found.push_back(&exchange);
+  });
+  for (Exchange* exchange : found) {
+    exchange->record.note_error(Error{ErrorKind::kKilled, "ended by an operator"});
+    exchange->stream.canceller->cancel();
+  }
+  return !found.empty();
 }
 
 std::vector<StreamSnapshot> Shard::streams() {
@@ -83,26 +84,18 @@ std::vector<StreamSnapshot> Shard::streams() {
 }
 
 void Shard::sample() {
-  std::size_t connections = 0;
-  std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;
-  std::uint64_t failures = 0;
-  for (const auto& server : servers_) {
-    connections += server->connections();
-    accepted += server->accepted();
-    refused += server->refused();
-    failures += server->accept_failures();
-  }
+  const ListenerSet::Counts counts = listeners_->counts();
   std::size_t open = 0;
   proxy_->exchanges().for_each([&](Exchange&) { ++open; });
   metrics_.gauge("sluice_streams_open", "Exchanges in flight.").set(static_cast<double>(open));
   metrics_.gauge("sluice_downstream_connections", "Open client connections.")
-      .set(static_cast<double>(connections));
-  metrics_.counter("sluice_downstream_accepted_total", "Client connections accepted.").raise_to(accepted);
+      .set(static_cast<double>(counts.connections));
+  metrics_.counter("sluice_downstream_accepted_total", "Client connections accepted.")
+      .raise_to(counts.accepted);
   metrics_.counter("sluice_downstream_refused_total", "Client connections closed because of max_connections.")
-      .raise_to(refused);
+      .raise_to(counts.refused);
   metrics_.counter("sluice_accept_failures_total", "Accepts that failed for want of descriptors or memory.")
-      .raise_to(failures);
+      .raise_to(counts.accept_failures);
   metrics_.gauge("sluice_read_buffers_in_use", "Read buffers that hold bytes not yet passed on.")
       .set(static_cast<double>(loop_.buffers().blocks_in_use()));
 }

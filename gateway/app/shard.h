@@ -3,19 +3,19 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/cluster/endpoint_state.h"
 #include "config/config.h"
 #include "gateway/app/cluster_set.h"
 #include "gateway/app/exchange_reporter.h"
+#include "gateway/app/listener_set.h"
 #include "gateway/app/log_sink.h"
 #include "gateway/app/shard_log_buffer.h"
 #include "gateway/base/metrics.h"
-#include "gateway/http/server.h"
 #include "gateway/net/connector.h"
 #include "gateway/net/hangup_watch.h"
-#include "gateway/net/listener.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/runtime/lag_probe.h"
 #include "gateway/runtime/loop.h"
@@ -56,14 +56,23 @@ class Shard {
   Shard(std::size_t index, const config::Config& config, const SharedServices& shared, std::uint64_t seed);
   ~Shard();
 
-  // Adds a bound socket of one of the configuration's listeners.
-  void add_listener(const config::Listener& listener, ListenSocket socket, ConnectionLimit& limit);
+  // Puts another configuration in the running one's place: new exchanges take its routes and clusters, those
+  // in flight keep theirs.
+  void configure(const config::Config& config, std::vector<ListenerUpdate> listeners);
+  void update_listeners(const config::Config& config, std::vector<ListenerUpdate> listeners);
   // Ends accepting and closes idle connections; exchanges in flight go on.
   void drain();
+  // The listening sockets, by listener, and the drain that follows when another process has taken them.
+  std::vector<ListenerSet::Socket> sockets() const { return listeners_->sockets(); }
+  void hand_over() { listeners_->hand_over(); }
 
+  std::size_t index() const noexcept { return index_; }
   Loop& loop() noexcept { return loop_; }
   const Metrics& metrics() const noexcept { return metrics_; }
   std::vector<StreamSnapshot> streams();
+  // Ends the exchanges of this id in this loop turn: the client sees a cut, the upstream is closed. False if
+  // there is none.
+  bool kill(std::string_view id);
   // Brings the gauges that are sampled up to date.
   void sample();
 
@@ -80,7 +89,7 @@ class Shard {
   ClusterSet clusters_;
   std::unique_ptr<Proxy> proxy_;
   LagProbe lag_probe_;
-  std::vector<std::unique_ptr<Server>> servers_;
+  std::unique_ptr<ListenerSet> listeners_;
 };
 
 }  // namespace sluice

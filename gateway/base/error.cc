@@ -28,6 +28,7 @@ constexpr std::array<ErrorTraits, kErrorKindCount> kTraits{{
     {"overloaded", Fault::kGateway, 503, kApiError, "overloaded"},
     {"deadline_exceeded", Fault::kGateway, 504, kApiError, "deadline_exceeded"},
     {"draining", Fault::kGateway, 503, kApiError, "draining"},
+    {"killed", Fault::kGateway, 503, kApiError, "killed"},
     {"internal", Fault::kGateway, 500, kApiError, "internal_error"},
     {"config", Fault::kConfig, 500, kApiError, "internal_error"},
     {"no_endpoint", Fault::kUpstream, 503, kApiError, "no_endpoint"},

@@ -28,6 +28,7 @@ enum class ErrorKind : std::uint8_t {
   kOverloaded,        // a bounded queue or a connection limit is full
   kDeadlineExceeded,  // the exchange's total deadline passed
   kDraining,
+  kKilled,  // an operator ended the exchange
   kInternal,
   kConfig,
   // The backend.

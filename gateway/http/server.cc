@@ -6,13 +6,44 @@ namespace sluice {
 
 Server::Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
                ConnectionLimit& limit, StreamHandler& handler)
-    : options_(options), limit_(limit), handler_(handler) {
-  listener_.emplace(loop, watch, std::move(socket),
-                    [this](std::unique_ptr<Transport> transport) { accept(std::move(transport)); });
+    : loop_(loop),
+      watch_(watch),
+      options_(std::make_shared<const ServerOptions>(options)),
+      limit_(limit),
+      handler_(handler),
+      last_call_(
+          [](void* self) {
+            static_cast<Server*>(self)->open_.for_each(
+                [](http1::ServerConnection& connection) { connection.end_idle(); });
+          },
+          this) {
+  listen(std::move(socket));
+}
+
+void Server::listen(ListenSocket socket) {
+  listeners_.push_back(std::make_unique<Listener>(
+      loop_, watch_, std::move(socket),
+      [this](std::unique_ptr<Transport> transport) { accept(std::move(transport)); }));
+}
+
+void Server::set_options(const ServerOptions& options) {
+  options_ = std::make_shared<const ServerOptions>(options);
+}
+
+void Server::set_backlog(int backlog) {
+  for (const auto& listener : listeners_)
+    listener->set_backlog(backlog);
+}
+
+std::uint64_t Server::accept_failures() const noexcept {
+  std::uint64_t failures = past_accept_failures_;
+  for (const auto& listener : listeners_)
+    failures += listener->accept_failures();
+  return failures;
 }
 
 void Server::accept(std::unique_ptr<Transport> transport) {
-  if (limit_.open.load(std::memory_order_relaxed) >= limit_.max) {
+  if (limit_.open.load(std::memory_order_relaxed) >= limit_.max.load(std::memory_order_relaxed)) {
     ++refused_;
     return;
   }
@@ -27,14 +58,29 @@ Task<void> Server::serve(std::unique_ptr<Transport> transport) {
   };
   limit_.open.fetch_add(1, std::memory_order_relaxed);
   Place place{limit_};
-  http1::ServerConnection connection(std::move(transport), options_.http1, handler_);
+  const std::shared_ptr<const ServerOptions> options = options_;
+  http1::ServerConnection connection(std::move(transport), options->http1, handler_);
   open_.push_back(connection);
   co_await connection.run();
 }
 
 void Server::drain() {
-  listener_.reset();
+  past_accept_failures_ = accept_failures();
+  listeners_.clear();
   open_.for_each([](http1::ServerConnection& connection) { connection.drain(); });
+  loop_.arm(last_call_, loop_.now() + kFirstRequestTime);
+}
+
+std::vector<int> Server::descriptors() const {
+  std::vector<int> out;
+  for (const auto& listener : listeners_)
+    out.push_back(listener->descriptor());
+  return out;
+}
+
+void Server::leave_paths() noexcept {
+  for (const auto& listener : listeners_)
+    listener->leave_path();
 }
 
 }  // namespace sluice

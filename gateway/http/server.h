@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <vector>
 
 #include "gateway/http/http1/server_connection.h"
 #include "gateway/http/stream.h"
@@ -18,8 +18,9 @@ struct ServerOptions {
 };
 
 // The open connections of one listener on all loops. One more than `max` is closed at once and counted.
+// Threads: any.
 struct ConnectionLimit {
-  std::int64_t max = 20'000;
+  std::atomic<std::int64_t> max{20'000};
   std::atomic<std::int64_t> open{0};
 };
 
@@ -30,13 +31,26 @@ class Server {
   Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
          ConnectionLimit& limit, StreamHandler& handler);
 
-  // Stops accepting, closes idle connections and ends each other one after the request under way.
+  // Accepts from one more socket.
+  void listen(ListenSocket socket);
+  // For the connections accepted from now on: those that are open keep what they began with.
+  void set_options(const ServerOptions& options);
+  void set_backlog(int backlog);
+  // Stops accepting, closes idle connections and ends each other one after the request under way. One that
+  // has not sent its first request yet has kFirstRequestTime for it: its client has just been let in, and a
+  // close would look like a refusal.
   void drain();
+  static constexpr Duration kFirstRequestTime = std::chrono::seconds(1);
+
+  // The listening sockets, to be handed to another process; they stay this one's.
+  std::vector<int> descriptors() const;
+  // Unix sockets' files stay when this server ends: another process listens on them.
+  void leave_paths() noexcept;
 
   std::size_t connections() const noexcept { return connections_.size(); }
   std::uint64_t accepted() const noexcept { return accepted_; }
   std::uint64_t refused() const noexcept { return refused_; }
-  std::uint64_t accept_failures() const noexcept { return listener_ ? listener_->accept_failures() : 0; }
+  std::uint64_t accept_failures() const noexcept;
 
  private:
   void accept(std::unique_ptr<Transport> transport);
@@ -44,14 +58,18 @@ class Server {
 
   using Connections = IntrusiveList<http1::ServerConnection, Server>;
 
-  ServerOptions options_;
+  Loop& loop_;
+  HangupWatch& watch_;
+  std::shared_ptr<const ServerOptions> options_;  // shared with the connections accepted under it
   ConnectionLimit& limit_;
   StreamHandler& handler_;
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
+  std::uint64_t past_accept_failures_ = 0;  // of listeners that are closed
   Connections open_;
+  Timer last_call_;  // ends the connections that have not sent a request, some time after drain()
   TaskGroup connections_;
-  std::optional<Listener> listener_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
 };
 
 }  // namespace sluice

@@ -54,6 +54,16 @@ class ResponseWriter {
   virtual bool content_sent() const noexcept = 0;
 };
 
+// Ends the task that serves a request from outside, as the client's departure does: in the same loop turn,
+// whatever it waits for. The client sees its answer cut.
+class StreamCanceller {
+ public:
+  virtual void cancel() noexcept = 0;
+
+ protected:
+  ~StreamCanceller() = default;
+};
+
 // One request as a server's codec hands it over, whatever the protocol.
 struct ServerStream {
   const RequestHead& head;
@@ -62,6 +72,8 @@ struct ServerStream {
   std::string_view peer;      // address of the client
   std::string_view protocol;  // "HTTP/1.1", "HTTP/1.0", "HTTP/2"
   TimePoint received_at;      // when its first byte was read
+  // Never from inside the task itself; null where nobody can cancel it.
+  StreamCanceller* canceller = nullptr;
 };
 
 // Told by the codec about one request that it refused itself, before there was a head.

@@ -42,6 +42,8 @@ std::string_view default_message(ErrorKind kind) noexcept {
       return "The request took too long to complete.";
     case ErrorKind::kDraining:
       return "The server is shutting down. Please try again.";
+    case ErrorKind::kKilled:
+      return "The request was ended by the operator.";
     case ErrorKind::kInternal:
     case ErrorKind::kConfig:
       return "The server had an error while processing your request.";

@@ -1,5 +1,6 @@
 #include "gateway/net/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -71,6 +72,23 @@ Result<ListenSocket> ListenSocket::bind(const Address& address, const ListenOpti
   return socket;
 }
 
+Result<ListenSocket> ListenSocket::adopt(int fd) {
+  SocketAddress bound;
+  bound.length = sizeof bound.storage;
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  const bool known = ::getsockname(fd, bound.get(), &bound.length) == 0 &&
+                     ::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) == 0;
+  if (!known || listens == 0 || ::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 ||
+      ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) != 0) {
+    ::close(fd);
+    return fail(ErrorKind::kConfig, "descriptor " + std::to_string(fd) +
+                                        " was passed to this process and is no listening socket");
+  }
+  if (bound.family() != AF_UNIX) enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  return ListenSocket(fd, to_address(bound), false);
+}
+
 ListenSocket::ListenSocket(ListenSocket&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       address_(std::move(other.address_)),
@@ -116,6 +134,15 @@ Listener::~Listener() {
   // accepts.
   boost::system::error_code ignored;
   reactor_->descriptor.close(ignored);
+}
+
+void Listener::set_backlog(int backlog) noexcept {
+  // A second listen() on a listening socket changes its backlog and nothing else (listen(2), Linux).
+  (void)::listen(reactor_->descriptor.native_handle(), backlog);
+}
+
+int Listener::descriptor() const noexcept {
+  return reactor_->descriptor.native_handle();
 }
 
 void Listener::wait() {

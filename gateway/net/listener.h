@@ -29,9 +29,15 @@ class ListenSocket {
   ~ListenSocket();
 
   const Address& address() const noexcept { return address_; }  // with the port the system chose
+  // Takes a listening socket that another process bound, and its descriptor. kConfig where it is no listening
+  // stream socket; it is then closed.
+  static Result<ListenSocket> adopt(int fd);
   // A second handle on the same socket, for a Unix path that several shards accept from.
   Result<ListenSocket> duplicate() const;
   int release() noexcept;
+  // Whether a Unix socket's file is this process's to remove in the end, or another's.
+  void own_path() noexcept { owns_path_ = address_.kind == Address::Kind::kUnix; }
+  void leave_path() noexcept { owns_path_ = false; }
 
  private:
   ListenSocket(int fd, Address address, bool owns_path) noexcept
@@ -55,6 +61,11 @@ class Listener {
 
   const Address& address() const noexcept { return address_; }
   std::uint64_t accept_failures() const noexcept { return accept_failures_; }
+  // For connections that have not been accepted yet; takes effect at once.
+  void set_backlog(int backlog) noexcept;
+  // Of the listening socket, to be handed to another process; owned by the listener.
+  int descriptor() const noexcept;
+  void leave_path() noexcept { socket_.leave_path(); }
 
  private:
   struct Reactor;

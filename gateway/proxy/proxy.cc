@@ -12,7 +12,9 @@ namespace {
 class StreamPlace {
  public:
   explicit StreamPlace(StreamLimit& limit) noexcept
-      : limit_(limit), granted_(limit.open.fetch_add(1, std::memory_order_relaxed) < limit.max) {}
+      : limit_(limit),
+        granted_(limit.open.fetch_add(1, std::memory_order_relaxed) <
+                 limit.max.load(std::memory_order_relaxed)) {}
   StreamPlace(const StreamPlace&) = delete;
   ~StreamPlace() { limit_.open.fetch_sub(1, std::memory_order_relaxed); }
   bool granted() const noexcept { return granted_; }

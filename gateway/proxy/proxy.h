@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "gateway/http/stream.h"
 #include "gateway/proxy/exchange.h"
@@ -15,7 +16,7 @@ namespace sluice {
 
 // Exchanges in flight in the whole process, against limits.max_streams.
 struct StreamLimit {
-  std::int64_t max = 20'000;
+  std::atomic<std::int64_t> max{20'000};
   std::atomic<std::int64_t> open{0};
 };
 
@@ -28,6 +29,9 @@ class Proxy final : public StreamHandler {
 
   Task<Result<void>> serve(ServerStream& stream) override;
   Task<Result<void>> refuse(RefusedRequest refused) override;
+
+  // For the exchanges that begin from now on: those in flight keep the table they began with.
+  void set_routes(std::shared_ptr<const RouteTable> routes) noexcept { routes_ = std::move(routes); }
 
   // Exchanges in flight on this shard, oldest first.
   ExchangeList& exchanges() noexcept { return exchanges_; }

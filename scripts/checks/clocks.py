@@ -27,7 +27,7 @@ RULES = [
      {"gateway/runtime/random.cc": "system_seed(), which main() calls once per shard"}),
     (r"\b(secure_)?getenv\s*\(",
      "the environment; take a setting",
-     {}),
+     {"gateway/app/inherited_sockets.cc": "a process learns of the sockets it is started with from there alone"}),
     (r"\bthread_local\b",
      "a thread-local variable; give the object to the loop or the shard",
      {"gateway/runtime/frame_pool.cc": "coroutine frames are freed without a loop at hand"}),

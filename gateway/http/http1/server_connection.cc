@@ -43,11 +43,19 @@ ServerConnection::ServerConnection(std::unique_ptr<Transport> transport, const S
 ServerConnection::~ServerConnection() = default;
 
 void ServerConnection::on_hangup() {
+  cancel();
+}
+
+void ServerConnection::cancel() noexcept {
   if (work_ != nullptr) work_->cancel();
 }
 
 void ServerConnection::drain() {
   draining_ = true;
+  if (used_) end_idle();
+}
+
+void ServerConnection::end_idle() {
   // Closing wakes the wait for the next request.
   if (waiting_for_request_) transport_->close();
 }
@@ -62,6 +70,7 @@ Task<void> ServerConnection::run() {
       if (fill != InputBuffer::Fill::kMore) break;
     }
     next = co_await serve_one();
+    used_ = true;
     input_.release_if_empty();
     // drain() came while an answer was under way whose head had already promised to keep alive.
     if (draining_ && next == Next::kKeepAlive) next = Next::kLinger;
@@ -121,7 +130,7 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
   remove_hop_by_hop(head.headers);
 
   ServerStream stream{
-      head, body, writer, transport_->peer(), parsed->is_http10 ? "HTTP/1.0" : "HTTP/1.1", received_at};
+      head, body, writer, transport_->peer(), parsed->is_http10 ? "HTTP/1.0" : "HTTP/1.1", received_at, this};
   Child<Result<void>> work(transport_->loop(), handler_.serve(stream));
   // What could be answered without waiting reaches a half-closed client too; upstream work for it does not
   // start.

@@ -31,7 +31,7 @@ struct ServerLimits {
 // task that serves its request is destroyed in the same loop turn, whatever it was waiting for.
 //
 // Threads: the transport's loop. Destroying the task of run() cuts the connection.
-class ServerConnection final : public ListNode<Server>, private HangupListener {
+class ServerConnection final : public ListNode<Server>, private HangupListener, private StreamCanceller {
  public:
   ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits, StreamHandler& handler);
   ~ServerConnection();
@@ -39,8 +39,11 @@ class ServerConnection final : public ListNode<Server>, private HangupListener {
   // Serves until the connection ends. Call once.
   Task<void> run();
 
-  // Ends the connection after the request under way (or whose head is arriving), at once if there is none.
+  // Ends the connection after the request under way (or whose head is arriving), at once if there is none,
+  // but for a connection whose first request is still to come.
   void drain();
+  // Closes a connection that waits for a request, also for its first.
+  void end_idle();
   bool idle() const noexcept { return work_ == nullptr; }
 
  private:
@@ -73,6 +76,7 @@ class ServerConnection final : public ListNode<Server>, private HangupListener {
   Task<Next> refuse(Error error, TimePoint received_at);
   Task<void> linger();
   void on_hangup() override;
+  void cancel() noexcept override;
 
   std::unique_ptr<Transport> transport_;
   const ServerLimits& limits_;
@@ -81,6 +85,7 @@ class ServerConnection final : public ListNode<Server>, private HangupListener {
   Child<Result<void>>* work_ = nullptr;
   bool waiting_for_request_ = false;
   bool draining_ = false;
+  bool used_ = false;  // has served a request
 };
 
 }  // namespace sluice::http1

@@ -40,17 +40,37 @@ def _socket_address(text):
 
 class Gateway(process.Process):
     def __init__(self, settings, folder, number, threads):
-        self._access = pathlib.Path(folder) / f"access-{number}.log"
-        if isinstance(settings, dict):
-            settings = copy.deepcopy(settings)
-            settings.setdefault("observability", {}).setdefault("access_log", {}).setdefault("file", str(self._access))
-            settings = json.dumps(settings, indent=1)
-        file = pathlib.Path(folder) / f"sluice-{number}.yaml"
-        file.write_text(settings)
+        self.access_file = pathlib.Path(folder) / f"access-{number}.log"
+        self.file = pathlib.Path(folder) / f"sluice-{number}.yaml"
+        self.configure(settings)
         self.addresses = []
         self.admin = None
-        super().__init__([process.BIN / "sluice", "--config", file, "--threads", str(threads)], folder,
+        super().__init__([process.BIN / "sluice", "--config", self.file, "--threads", str(threads)], folder,
                          f"sluice-{number}")
+
+    def configure(self, settings):
+        """Puts another configuration in the file's place, as editors and deployments do: by renaming."""
+        if isinstance(settings, dict):
+            settings = copy.deepcopy(settings)
+            settings.setdefault("observability", {}).setdefault("access_log", {}).setdefault("file", str(self.access_file))
+            settings = json.dumps(settings, indent=1)
+        fresh = self.file.with_suffix(".next")
+        fresh.write_text(settings)
+        fresh.rename(self.file)
+
+    def said(self, *messages):
+        """The operator's log lines with one of these messages."""
+        lines = [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{") and line.endswith("}")]
+        return [line for line in lines if line["message"] in messages]
+
+    def reload(self, settings=None):
+        """Has the file (with these settings) read again, and gives what the log says became of it."""
+        if settings is not None:
+            self.configure(settings)
+        outcomes = ("configuration reloaded", "configuration unchanged", "configuration not reloaded")
+        before = len(self.said(*outcomes))
+        self.signal(signal.SIGHUP)
+        return self.wait_until(lambda: self.said(*outcomes)[before:], "the configuration is reloaded")[0]
 
     @property
     def address(self):
@@ -128,7 +148,7 @@ class Gateway(process.Process):
 
     def access_lines(self):
         """The log's complete lines, as bytes."""
-        text = self._access.read_bytes() if self._access.exists() else b""
+        text = self.access_file.read_bytes() if self.access_file.exists() else b""
         return text.split(b"\n")[:-1]
 
     def access_log_of_the_ended(self):

@@ -1,0 +1,69 @@
+#include "gateway/app/listener_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace sluice {
+namespace {
+
+config::Listener listener(std::string name, Address address) {
+  config::Listener out;
+  out.name = std::move(name);
+  out.address = std::move(address);
+  return out;
+}
+
+const Address kAny = Address::tcp("127.0.0.1", 0);
+
+TEST(ListenerPlan, ANewListenerGetsASocketForEachShardOnOnePort) {
+  InheritedSockets none;
+  const auto plan = plan_listeners({listener("a", kAny)}, {}, 3, none);
+  ASSERT_TRUE(plan.has_value());
+  ASSERT_EQ(plan->shards.size(), 3u);
+  for (const auto& shard : plan->shards) {
+    ASSERT_EQ(shard.size(), 1u);
+    ASSERT_EQ(shard[0].sockets.size(), 1u);
+    EXPECT_EQ(shard[0].sockets[0].address(), plan->listeners[0].address);
+    EXPECT_EQ(shard[0].limit, plan->listeners[0].limit);
+  }
+}
+
+TEST(ListenerPlan, AListenerThatStaysKeepsItsSocketsAndItsLimitAndTakesItsNewSettings) {
+  InheritedSockets none;
+  auto first = plan_listeners({listener("a", kAny)}, {}, 1, none);
+  ASSERT_TRUE(first.has_value());
+  config::Listener changed = listener("a", kAny);
+  changed.max_connections = 5;
+  changed.http.max_headers = 7;
+  const auto second = plan_listeners({changed}, first->listeners, 1, none);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_TRUE(second->shards[0][0].sockets.empty());
+  EXPECT_EQ(second->shards[0][0].options.http1.head.max_headers, 7u);
+  EXPECT_EQ(second->listeners[0].limit, first->listeners[0].limit);
+  EXPECT_EQ(second->listeners[0].address, first->listeners[0].address);
+  EXPECT_EQ(second->listeners[0].max_connections, 5u);
+}
+
+TEST(ListenerPlan, AListenerWithAPortIsKnownByItThoughItsNameChanges) {
+  InheritedSockets none;
+  const auto port = plan_listeners({listener("a", kAny)}, {}, 1, none)->listeners[0].address;
+  const auto first = plan_listeners({listener("a", port)}, {}, 1, none);
+  ASSERT_TRUE(first.has_value());
+  const auto second = plan_listeners({listener("b", port)}, first->listeners, 1, none);
+  ASSERT_TRUE(second.has_value()) << second.error().detail;
+  EXPECT_TRUE(second->shards[0][0].sockets.empty());
+}
+
+TEST(ListenerPlan, OneAddressThatCannotBeBoundFailsTheWholeAndGivesBackTheOthers) {
+  InheritedSockets none;
+  const auto taken = ListenSocket::bind(kAny, {.reuse_port = false});
+  ASSERT_TRUE(taken.has_value());
+  const Address free = plan_listeners({listener("a", kAny)}, {}, 1, none)->listeners[0].address;
+  const auto plan = plan_listeners({listener("good", free), listener("bad", taken->address())}, {}, 2, none);
+  ASSERT_FALSE(plan.has_value());
+  EXPECT_EQ(plan.error().kind, ErrorKind::kConfig);
+  EXPECT_NE(plan.error().detail.find(taken->address().to_string()), std::string::npos);
+  EXPECT_TRUE(ListenSocket::bind(free, {.reuse_port = false}).has_value());
+}
+
+}  // namespace
+}  // namespace sluice
