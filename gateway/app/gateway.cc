@@ -137,16 +137,23 @@ void Gateway::run() {
 
 void Gateway::stop() {
   // A second request to stop does not wait for anybody.
-  if (std::exchange(draining_, true)) {
+  if (std::exchange(stopping_, true)) {
     control_.stop();
     return;
   }
-  control_tasks_.spawn(drain());
+  if (!std::exchange(draining_, true)) control_tasks_.spawn(drain(Sockets::kClosed));
 }
 
-Task<void> Gateway::drain() {
-  for (auto& shard : shards_)
-    shard->loop().post([s = shard.get()] { s->drain(); });
+Task<void> Gateway::drain(Sockets sockets) {
+  for (auto& shard : shards_) {
+    shard->loop().post([s = shard.get(), sockets] {
+      if (sockets == Sockets::kHandedOver) {
+        s->hand_over();
+      } else {
+        s->drain();
+      }
+    });
+  }
   const TimePoint deadline = control_.now() + config_->drain.timeout;
   log_.info("draining", {{"streams", open_streams()}});
   do {
@@ -338,6 +345,56 @@ void Gateway::watch_config() {
     return;
   }
   config_watch_ = std::move(*watch);
+}
+
+void Gateway::request_handover() {
+  if (draining_ || std::exchange(handing_over_, true)) {
+    log_.warning("no handover: one is under way, or the process is ending");
+    return;
+  }
+  control_tasks_.spawn(hand_over());
+}
+
+Task<void> Gateway::hand_over() {
+  // A reload would open and close the sockets that are being handed over.
+  while (reloading_)
+    (void)co_await reload_ended_.wait();
+  reloading_ = true;
+  const Result<void> handed = co_await start_successor();
+  reloading_ = false;
+  handing_over_ = false;
+  reload_ended_.notify_one();
+  if (!handed) {
+    log_.error("handover failed, this process goes on", {{"problem", handed.error().detail}});
+    co_return;
+  }
+  if (admin_server_) {
+    admin_server_->leave_paths();
+    admin_server_->drain();
+  }
+  if (!std::exchange(draining_, true)) co_await drain(Sockets::kHandedOver);
+}
+
+Task<Result<void>> Gateway::start_successor() {
+  const auto by_shard =
+      co_await ask_shards<std::vector<ListenerSet::Socket>>([](Shard& shard) { return shard.sockets(); });
+  std::vector<HandedSocket> sockets;
+  for (const auto& shard : by_shard) {
+    for (const ListenerSet::Socket& socket : shard) {
+      const auto listener = std::ranges::find(listeners_, socket.key, &BoundListener::key);
+      if (listener != listeners_.end()) sockets.push_back({listener->name, socket.fd});
+    }
+  }
+  if (admin_server_) {
+    for (const int fd : admin_server_->descriptors())
+      sockets.push_back({std::string(kAdminSocketName), fd});
+  }
+  Result<std::unique_ptr<Successor>> successor = Successor::start(control_, options_.program, sockets);
+  if (!successor) co_return fail(std::move(successor.error()));
+  log_.info("successor started", {{"pid", (*successor)->pid()}, {"sockets", sockets.size()}});
+  Result<void> ready = co_await (*successor)->ready();
+  if (ready) log_.info("successor accepts", {{"pid", (*successor)->pid()}});
+  co_return ready;
 }
 
 }  // namespace sluice

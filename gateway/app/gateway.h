@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "gateway/app/handover.h"
 #include "gateway/app/inherited_sockets.h"
 #include "gateway/app/listener_plan.h"
 #include "gateway/app/log_sink.h"
@@ -27,6 +28,7 @@ struct GatewayOptions {
   std::size_t threads = 1;
   bool pin = false;              // each shard to a processor of its own
   std::string config_path = {};  // what a reload reads
+  Program program = {};          // what a handover starts
 };
 
 // The running gateway: shards on threads of their own, and a control loop on the caller's thread for the
@@ -54,6 +56,10 @@ class Gateway {
   // The same for askers that do not care for the report.
   void request_reload(std::string by);
   static constexpr std::size_t kMaxReloadsWaiting = 16;
+
+  // Starts the program anew, with this process's listening sockets, and drains when the successor accepts. On
+  // any failure this process goes on, and the log says why. Reloads wait meanwhile.
+  void request_handover();
 
   // Ends the exchanges of this id on whichever shard: their clients see a cut, their upstreams are closed in
   // the same turn of the shard's loop. False if there is none.
@@ -92,7 +98,10 @@ class Gateway {
   Result<void> listen_admin();
   template <class T>
   Task<std::vector<T>> ask_shards(std::function<T(Shard&)> question);
-  Task<void> drain();
+  enum class Sockets : std::uint8_t { kClosed, kHandedOver };
+  Task<void> drain(Sockets sockets);
+  Task<void> hand_over();
+  Task<Result<void>> start_successor();
   Task<void> reload_in_turn(std::string by, std::shared_ptr<PendingReload> pending);
   Task<ReloadReport> reload_now();
   Task<void> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
@@ -120,6 +129,8 @@ class Gateway {
   std::vector<std::thread> threads_;
   Address admin_address_;
   bool draining_ = false;
+  bool stopping_ = false;  // draining because somebody asked for the end
+  bool handing_over_ = false;
 
   Loop control_;
   HangupWatch control_hangups_;

@@ -72,8 +72,7 @@ InheritedSockets InheritedSockets::from_environment() {
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     Result<ListenSocket> socket = ListenSocket::adopt(kFirstFd + static_cast<int>(i));
-    if (!socket) continue;
-    sockets.entries_.push_back({std::move(names[i]), std::move(*socket)});
+    if (socket) sockets.add(std::move(names[i]), std::move(*socket));
   }
   return sockets;
 }
@@ -83,6 +82,10 @@ InheritedSockets::InheritedSockets(InheritedSockets&& other) noexcept
 
 InheritedSockets::~InheritedSockets() {
   if (ready_fd_ >= 0) ::close(ready_fd_);
+}
+
+void InheritedSockets::add(std::string name, ListenSocket socket) {
+  entries_.push_back({std::move(name), std::move(socket)});
 }
 
 std::vector<ListenSocket> InheritedSockets::take(const Address& address, std::string_view name) {

@@ -22,6 +22,9 @@ class InheritedSockets {
   // Reads the environment of this process. What is passed and is no listening socket is closed.
   static InheritedSockets from_environment();
 
+  // `name` as socket_name() gives it.
+  void add(std::string name, ListenSocket socket);
+
   // Every socket bound to `address`; where its port is 0, every one of that host that carries `name`.
   std::vector<ListenSocket> take(const Address& address, std::string_view name);
 

@@ -44,11 +44,14 @@ int serve(const sluice::GatewayOptions& options) {
     return kExitBadConfig;
   }
   boost::asio::signal_set signals((*gateway)->control().io(), SIGINT, SIGTERM, SIGHUP);
+  signals.add(SIGUSR2);
   std::function<void(const boost::system::error_code&, int)> on_signal =
       [&](const boost::system::error_code& ec, int number) {
         if (ec) return;
         if (number == SIGHUP) {
           (*gateway)->request_reload("SIGHUP");
+        } else if (number == SIGUSR2) {
+          (*gateway)->request_handover();
         } else {
           (*gateway)->stop();
         }
@@ -89,6 +92,7 @@ int main(int argc, char** argv) {
   CLI::App* print = app.add_subcommand("print-config", "Print a configuration with every default filled in");
   print->add_option("file", checked, "Configuration file")->required();
   app.require_subcommand(0, 1);
+  options.program = sluice::Program::current(argc, argv);
   CLI11_PARSE(app, argc, argv);
 
   if (*validate) {

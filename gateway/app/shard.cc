@@ -48,18 +48,6 @@ void Shard::drain() {
   listeners_->drain();
 }
 
-bool Shard::kill(std::string_view id) {
-  std::vector<Exchange*> found;
-  proxy_->exchanges().for_each([&](Exchange& exchange) {
-    if (exchange.record.id == id && exchange.stream.canceller != nullptr) found.push_back(&exchange);
-  });
-  for (Exchange* exchange : found) {
-    exchange->record.note_error(Error{ErrorKind::kKilled, "ended by an operator"});
-    exchange->stream.canceller->cancel();
-  }
-  return !found.empty();
-}
-
 std::vector<StreamSnapshot> Shard::streams() {
   std::vector<StreamSnapshot> out;
   const TimePoint now = loop_.now();

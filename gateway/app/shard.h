@@ -72,7 +72,7 @@ class Shard {
   std::vector<StreamSnapshot> streams();
   // Ends the exchanges of this id in this loop turn: the client sees a cut, the upstream is closed. False if
   // there is none.
-  bool kill(std::string_view id);
+  bool kill(std::string_view id) { return proxy_->kill(id); }
   // Brings the gauges that are sampled up to date.
   void sample();
 

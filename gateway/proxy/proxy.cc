@@ -1,6 +1,7 @@
 #include "gateway/proxy/proxy.h"
 
 #include <utility>
+#include <vector>
 
 #include "gateway/proxy/forwarding.h"
 #include "gateway/proxy/responder.h"
@@ -53,6 +54,19 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   if (!place.granted())
     exchange.head_match = fail(ErrorKind::kOverloaded, "limits.max_streams exchanges are open");
   co_return co_await entry_.run(exchange, stream.client);
+}
+
+bool Proxy::kill(std::string_view id) {
+  // An id may be the client's choice, so several may have it.
+  std::vector<Exchange*> found;
+  exchanges_.for_each([&](Exchange& exchange) {
+    if (exchange.record.id == id && exchange.stream.canceller != nullptr) found.push_back(&exchange);
+  });
+  for (Exchange* exchange : found) {
+    exchange->record.note_error(Error{ErrorKind::kKilled, "ended by an operator"});
+    exchange->stream.canceller->cancel();
+  }
+  return !found.empty();
 }
 
 Task<Result<void>> Proxy::refuse(RefusedRequest refused) {

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "gateway/http/stream.h"
@@ -32,6 +33,10 @@ class Proxy final : public StreamHandler {
 
   // For the exchanges that begin from now on: those in flight keep the table they began with.
   void set_routes(std::shared_ptr<const RouteTable> routes) noexcept { routes_ = std::move(routes); }
+
+  // Ends the exchanges of this id in this loop turn: the client sees its answer cut, the upstream is closed,
+  // and the record says kKilled. False if there is none. Not from inside an exchange.
+  bool kill(std::string_view id);
 
   // Exchanges in flight on this shard, oldest first.
   ExchangeList& exchanges() noexcept { return exchanges_; }

@@ -65,5 +65,60 @@ TEST(ListenerPlan, OneAddressThatCannotBeBoundFailsTheWholeAndGivesBackTheOthers
   EXPECT_TRUE(ListenSocket::bind(free, {.reuse_port = false}).has_value());
 }
 
+// `count` sockets on one port, as another process handed them over.
+InheritedSockets inherited(std::size_t count, Address& address, const std::string& name = "a") {
+  InheritedSockets sockets;
+  address = kAny;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto socket = ListenSocket::bind(address, {});
+    EXPECT_TRUE(socket.has_value());
+    address = socket->address();
+    sockets.add(socket_name(name), std::move(*socket));
+  }
+  return sockets;
+}
+
+std::vector<std::size_t> sockets_by_shard(const ListenerPlan& plan) {
+  std::vector<std::size_t> out;
+  for (const auto& shard : plan.shards)
+    out.push_back(shard[0].sockets.size());
+  return out;
+}
+
+TEST(ListenerPlan, MoreInheritedSocketsThanShardsAreAllServed) {
+  Address address;
+  InheritedSockets handed = inherited(5, address);
+  const auto plan = plan_listeners({listener("a", address)}, {}, 2, handed);
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(sockets_by_shard(*plan), (std::vector<std::size_t>{3, 2}));
+  EXPECT_EQ(handed.close_rest(), 0u);
+}
+
+TEST(ListenerPlan, FewerInheritedSocketsThanShardsAreShared) {
+  Address address;
+  InheritedSockets handed = inherited(2, address);
+  const auto plan = plan_listeners({listener("a", address)}, {}, 5, handed);
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_EQ(sockets_by_shard(*plan), (std::vector<std::size_t>{1, 1, 1, 1, 1}));
+}
+
+TEST(ListenerPlan, InheritedSocketsBelongToTheirAddressAndWithoutAPortToTheirName) {
+  Address address, other;
+  InheritedSockets handed = inherited(1, address, "first:name");
+  EXPECT_TRUE(handed.take(Address::tcp("127.0.0.2", address.port), "first:name").empty());
+  EXPECT_TRUE(handed.take(kAny, "second").empty());
+  EXPECT_EQ(handed.take(kAny, "first:name").size(), 1u) << "a colon separates names, so it is replaced";
+  InheritedSockets more = inherited(1, other, "unknown");
+  EXPECT_EQ(more.take(other, "whatever").size(), 1u);
+  EXPECT_EQ(more.close_rest(), 0u);
+}
+
+TEST(ListenerPlan, WhatNobodyTakesIsClosed) {
+  Address address;
+  InheritedSockets handed = inherited(2, address);
+  EXPECT_EQ(handed.close_rest(), 2u);
+  EXPECT_TRUE(ListenSocket::bind(address, {.reuse_port = false}).has_value());
+}
+
 }  // namespace
 }  // namespace sluice

@@ -216,5 +216,42 @@ TEST(SocketAddress, RoundTripsEveryFamily) {
   EXPECT_FALSE(numeric_socket_address(Address::tcp("1.2.3", 80)).has_value());
 }
 
+TEST(Listener, AnAdoptedSocketServesWhatWaitsInItsQueue) {
+  SocketWorld world;
+  auto bound = ListenSocket::bind(kAnyPort, {});
+  ASSERT_TRUE(bound.has_value());
+  const Address address = bound->address();
+  auto client = world.connect(address);
+  ASSERT_TRUE(client.has_value());
+  auto adopted = ListenSocket::adopt(bound->release());
+  ASSERT_TRUE(adopted.has_value()) << adopted.error().detail;
+  EXPECT_EQ(adopted->address(), address);
+  const Listener listener(world.loop, world.watch, std::move(*adopted),
+                          [&](std::unique_ptr<Transport> t) { world.accepted.push_back(std::move(t)); });
+  EXPECT_TRUE(world.until([&] { return world.accepted.size() == 1; }));
+}
+
+TEST(Listener, ADescriptorThatDoesNotListenIsNotAdoptedAndClosed) {
+  int pipe_ends[2];
+  ASSERT_EQ(::pipe(pipe_ends), 0);
+  const auto adopted = ListenSocket::adopt(pipe_ends[0]);
+  ASSERT_FALSE(adopted.has_value());
+  EXPECT_EQ(adopted.error().kind, ErrorKind::kConfig);
+  EXPECT_EQ(::fcntl(pipe_ends[0], F_GETFD), -1);
+  ::close(pipe_ends[1]);
+}
+
+TEST(Listener, ALeftUnixSocketKeepsItsFile) {
+  TemporaryFolder folder;
+  const Address address = Address::unix_socket(folder.file());
+  {
+    auto socket = ListenSocket::bind(address, {});
+    ASSERT_TRUE(socket.has_value());
+    socket->leave_path();
+  }
+  struct stat status{};
+  EXPECT_EQ(::stat(folder.file().c_str(), &status), 0);
+}
+
 }  // namespace
 }  // namespace sluice

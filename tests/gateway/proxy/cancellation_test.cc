@@ -197,5 +197,41 @@ TEST_F(CancellationTest, AClientThatLeavesAfterItsAnswerCancelsNothing) {
   EXPECT_EQ(gateway_->leftovers(), "");
 }
 
+// An operator ends it: the same, but for the client's side.
+
+TEST_F(CancellationTest, KillingAnExchangeCutsItsAnswerAndClosesItsUpstreamInTheSameTurn) {
+  client_->send(kChat);
+  take_backend();
+  backend_->send(
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "9\r\ndata: a\n\n\r\n");
+  client_->receive();
+  expect_waiting(ExchangeState::kStreaming);
+  const std::string id = gateway_->exchange()->record.id;
+  EXPECT_FALSE(gateway_->proxy().kill("another"));
+  EXPECT_TRUE(gateway_->proxy().kill(id));
+  gateway_->t.turn();
+  EXPECT_TRUE(backend_->closed_by_gateway());
+  EXPECT_FALSE(first_answer(client_->receive()).complete);
+  EXPECT_TRUE(client_->at_end());
+  EXPECT_EQ(gateway_->leftovers(), "");
+  ASSERT_EQ(gateway_->sink.records.size(), 1u);
+  EXPECT_EQ(gateway_->sink.records[0].error, ErrorKind::kKilled);
+  EXPECT_EQ(gateway_->sink.records[0].status, 200);
+}
+
+TEST_F(CancellationTest, KillingAnExchangeBeforeItsAnswerClosesTheConnectionWithoutOne) {
+  client_->send(kChat);
+  take_backend();
+  EXPECT_TRUE(gateway_->proxy().kill(gateway_->exchange()->record.id));
+  gateway_->t.turn();
+  EXPECT_TRUE(backend_->closed_by_gateway());
+  EXPECT_EQ(client_->receive(), "");
+  EXPECT_TRUE(client_->at_end());
+  ASSERT_EQ(gateway_->sink.records.size(), 1u);
+  EXPECT_EQ(gateway_->sink.records[0].error, ErrorKind::kKilled);
+  EXPECT_EQ(gateway_->sink.records[0].status, 503);
+}
+
 }  // namespace
 }  // namespace sluice::test

@@ -3,6 +3,7 @@
 import copy
 import http.client
 import json
+import os
 import pathlib
 import signal
 
@@ -38,15 +39,63 @@ def _socket_address(text):
     return host.strip("[]"), int(port)
 
 
+def _passed(sockets):
+    """How a service manager starts a program with (name, listening socket) as its descriptors from 3 on."""
+    def move():
+        high = [os.dup(os.dup(s.fileno())) for _, s in sockets]
+        for i, fd in enumerate(high):
+            os.dup2(fd, 3 + i)
+
+    names = ":".join(name for name, _ in sockets)
+    environment = os.environ | {"LISTEN_FDS": str(len(sockets)), "LISTEN_FDNAMES": names}
+    return {"preexec_fn": move, "pass_fds": tuple(range(3, 3 + len(sockets))), "env": environment}
+
+
 class Gateway(process.Process):
-    def __init__(self, settings, folder, number, threads):
+    def __init__(self, settings, folder, number, threads, sockets=(), program=None):
         self.access_file = pathlib.Path(folder) / f"access-{number}.log"
         self.file = pathlib.Path(folder) / f"sluice-{number}.yaml"
         self.configure(settings)
         self.addresses = []
         self.admin = None
-        super().__init__([process.BIN / "sluice", "--config", self.file, "--threads", str(threads)], folder,
-                         f"sluice-{number}")
+        self._successor = None
+        command = [program or process.BIN / "sluice", "--config", self.file, "--threads", str(threads)]
+        options = {}
+        if sockets:
+            command = ["/bin/sh", "-c", 'LISTEN_PID=$$ exec "$@"', "sh", *command]
+            options = _passed(sockets)
+        super().__init__(command, folder, f"sluice-{number}", **options)
+
+    # After a handover, what is asked of the gateway is asked of the successor.
+
+    def status(self):
+        if self._successor is None:
+            return super().status()
+        return 0 if self._successor.ended() else None  # only a parent learns the true one
+
+    def signal(self, number):
+        if self._successor is None:
+            super().signal(number)
+        else:
+            self._successor.signal(number)
+
+    def kill(self):
+        if self._successor is not None:
+            self._successor.signal(signal.SIGKILL)
+        if self._popen.poll() is None:
+            self._popen.kill()
+        self._popen.wait()
+
+    def hand_over(self):
+        """SIGUSR2: gives the process that was in charge, and whose successor accepts now."""
+        outcomes = ("successor accepts", "handover failed, this process goes on")
+        before = len(self.said(*outcomes))
+        old = self._successor or process.Running(self.pid)
+        self.signal(signal.SIGUSR2)
+        said = self.wait_until(lambda: self.said(*outcomes)[before:], "the successor accepts")[0]
+        assert said["message"] == outcomes[0], said
+        self._successor = process.Running(said["pid"])
+        return old
 
     def configure(self, settings):
         """Puts another configuration in the file's place, as editors and deployments do: by renaming."""

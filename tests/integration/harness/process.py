@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import select
 import signal
 import socket
 import subprocess
@@ -54,6 +55,24 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+class Running:
+    """A process by its pid, whoever started it."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        self._fd = os.pidfd_open(pid)
+
+    def ended(self):
+        return bool(select.select([self._fd], [], [], 0)[0])
+
+    def signal(self, number):
+        if not self.ended():
+            signal.pidfd_send_signal(self._fd, number)
+
+    def close(self):
+        os.close(self._fd)
 
 
 class Process:

@@ -48,9 +48,9 @@ class Test:
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self._programs = []
 
-    def gateway(self, config, *, threads=1, ends_with=0):
+    def gateway(self, config, *, threads=1, ends_with=0, sockets=(), program=None):
         """Starts a gateway and waits until it is ready. It must end with status `ends_with` on SIGTERM."""
-        started = gateways.Gateway(config, self.folder, len(self._programs), threads)
+        started = gateways.Gateway(config, self.folder, len(self._programs), threads, sockets, program)
         self._programs.append(started)
         self._stack.callback(started.stop, ends_with)
         started.wait_ready()

@@ -378,6 +378,28 @@ TEST(ServerDrain, EndsAnIdleConnectionAtOnce) {
   EXPECT_TRUE(served.gone());
 }
 
+TEST(ServerDrain, WaitsForTheFirstRequestOfAConnectionThatWasJustAccepted) {
+  ServedConnection served;
+  served.connection->drain();
+  served.loop.poll();
+  served.drain();
+  EXPECT_EQ(served.end, End::kOpen);
+  served.send(get());
+  EXPECT_THAT(served.statuses(), ElementsAre(200));
+  EXPECT_THAT(served.received, HasSubstr("connection: close\r\n"));
+  EXPECT_EQ(served.end, End::kClosed);
+}
+
+TEST(ServerDrain, EndIdleClosesAConnectionThatHasSentNothing) {
+  ServedConnection served;
+  served.connection->drain();
+  served.connection->end_idle();
+  served.loop.poll();
+  served.drain();
+  EXPECT_EQ(served.end, End::kClosed);
+  EXPECT_TRUE(served.gone());
+}
+
 TEST(ServerDrain, LetsTheRequestUnderWayFinishAndNoOtherBegin) {
   for (const bool started : {false, true}) {
     SCOPED_TRACE(started);
