@@ -1,51 +1,37 @@
 #include "filters/body_view/body_view_filter.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace sluice {
-namespace {
-
-// The largest body that any route still possible lets pass; `listeners` is the limit of those without their
-// own.
-std::uint64_t body_limit(const Exchange& exchange, std::uint64_t listeners) {
-  std::uint64_t limit = 0;
-  const RouteTable& routes = *exchange.routes;
-  for (std::size_t i = exchange.head_match->first; i < routes.size(); ++i) {
-    if (!routes[i].rule.matches_head(exchange.head())) continue;
-    limit = std::max(limit, routes[i].max_body_bytes.value_or(listeners));
-    if (routes[i].rule.models.empty()) break;
-  }
-  return limit;
-}
-
-}  // namespace
 
 Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext) {
   if (!exchange.head_match) co_return fail(exchange.head_match.error());
   BodyReader& body = exchange.stream.body;
   Request& request = *exchange.request;
   const std::uint64_t listeners = body.limit();
-  const std::uint64_t limit = body_limit(exchange, listeners);
+  const RouteTable::HeadMatch& head_match = *exchange.head_match;
+  const std::uint64_t limit =
+      exchange.routes->body_limit(head_match, exchange.head(), exchange.stream.peer, listeners);
   const bool has_body = request.length != 0;
-  const bool needs_model = exchange.head_match->needs_model && has_body;
+  const bool needs_view = head_match.needs_body && has_body;
   body.set_limit(limit);
   if (request.length && *request.length > limit) {
     co_return fail(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
   }
   // Before a byte of it is asked for: what cannot be read need not be sent.
-  if (needs_model && exchange.head().headers.has(HeaderId::kContentEncoding)) {
+  if (needs_view && exchange.head().headers.has(HeaderId::kContentEncoding)) {
     co_return fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding");
   }
 
-  if (needs_model || (has_body && request.length && *request.length <= kReplayBytes)) {
+  if (needs_view || (has_body && request.length && *request.length <= kReplayBytes)) {
     Result<void> kept = co_await read(exchange, limit);
     if (!kept) co_return kept;
   } else if (has_body) {
     request.live_body = &body;
   }
-  if (needs_model) {
-    Result<llm::RequestView> view = parser_.parse(*request.body);
+  if (needs_view) {
+    Result<llm::RequestView> view = parser_.parse(
+        *request.body, {.members = exchange.routes->matcher().members(), .lenient = head_match.lenient_body});
     if (!view) co_return fail(std::move(view.error()));
     request.view = std::move(*view);
     exchange.record.stream = request.view->stream;
@@ -76,10 +62,10 @@ Task<Result<void>> BodyViewFilter::read(Exchange& exchange, std::uint64_t limit)
 }
 
 Result<void> BodyViewFilter::complete(Exchange& exchange, std::uint64_t listeners_limit) {
-  const std::string_view model =
-      exchange.request->view ? exchange.request->view->model.view() : std::string_view();
-  exchange.record.model = model.substr(0, 256);
-  Result<const Route*> route = exchange.routes->match(*exchange.head_match, exchange.head(), model);
+  const llm::RequestView* view = exchange.request->view ? &*exchange.request->view : nullptr;
+  if (view != nullptr) exchange.record.model = view->model.view().substr(0, 256);
+  Result<const Route*> route =
+      exchange.routes->match(*exchange.head_match, exchange.head(), exchange.stream.peer, view);
   if (!route) return fail(std::move(route.error()));
   // The limit so far was that of the most generous route still possible.
   if (exchange.request->body_bytes().size() > (*route)->max_body_bytes.value_or(listeners_limit)) {

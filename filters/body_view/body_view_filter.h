@@ -9,8 +9,8 @@ namespace sluice {
 // Reads the request's body as far as its route needs it, completes the match and enters the route's chain:
 // the last filter of the entry chain, which never calls next.
 //
-// Where a route asks for the model, the whole body is kept and parsed in place, once. Elsewhere a small body
-// is kept too, so that it can be sent again, and a larger one is relayed as it arrives.
+// Where a route asks for something in it, the whole body is kept and parsed in place, once. Elsewhere a small
+// body is kept too, so that it can be sent again, and a larger one is relayed as it arrives.
 class BodyViewFilter final : public ExchangeFilter {
  public:
   // Bodies up to this many bytes are kept although no rule reads them.

@@ -102,8 +102,15 @@ Task<Result<void>> RecordFilter::handle(Exchange& exchange, ResponseWriter& clie
   if (!outcome) {
     exchange.record.note_error(outcome.error());
     const bool wrong_method = outcome.error().kind == ErrorKind::kMethodNotAllowed;
-    std::string allow = wrong_method ? exchange.routes->allowed_methods(exchange.head()) : std::string();
-    outcome = co_await respond(std::move(outcome.error()), writer, writer.may_add_event(), std::move(allow));
+    std::string allow =
+        wrong_method ? exchange.routes->matcher().allowed_methods(exchange.head(), exchange.stream.peer)
+                     : std::string();
+    Error error = std::move(outcome.error());
+    if (exchange.error_format() == ErrorFormat::kPlain) {
+      outcome = co_await respond_plain(std::move(error), writer, exchange.request->id, std::move(allow));
+    } else {
+      outcome = co_await respond(std::move(error), writer, writer.may_add_event(), std::move(allow));
+    }
   }
   co_return outcome;
 }

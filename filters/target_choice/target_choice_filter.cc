@@ -21,6 +21,8 @@ TargetChoiceFilter::TargetChoiceFilter(std::vector<WeightedTarget> targets)
 Task<Result<void>> TargetChoiceFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext next) {
   const WeightedTarget& chosen = targets_[weights_.next()];
   exchange.target = chosen.cluster;
+  exchange.tags = chosen.tags.empty() ? nullptr : &chosen.tags;
+  exchange.served_as = chosen.served_as ? &*chosen.served_as : nullptr;
   exchange.record.cluster = chosen.name;
   return next(exchange, client);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +16,12 @@ class UpstreamCluster;
 struct WeightedTarget {
   UpstreamCluster* cluster;
   std::string name;
-  std::uint32_t weight;
+  std::uint32_t weight = 1;
+  std::optional<std::string> served_as = {};  // the model's name there
+  std::vector<std::string> tags = {};         // that its endpoints must have
 };
 
-// Chooses the cluster that serves an exchange: a route's weights, exactly, on each shard. Runs before the
+// Chooses the target that serves an exchange: a route's weights, exactly, on each shard. Runs before the
 // cache, whose key needs the target.
 class TargetChoiceFilter final : public ExchangeFilter {
  public:

@@ -11,6 +11,7 @@
 #include "gateway/app/admin.h"
 #include "gateway/app/live_settings.h"
 #include "gateway/app/process_metrics.h"
+#include "gateway/app/route_rules.h"
 #include "gateway/base/prometheus_text.h"
 #include "gateway/runtime/signal.h"
 
@@ -70,8 +71,9 @@ Result<void> Gateway::open() {
   find_endpoint_states();
   Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_);
   if (!plan) return fail(std::move(plan.error()));
+  const std::shared_ptr<const RouteMatcher> matcher = compile_routes(*config_);
   for (std::size_t i = 0; i < options_.threads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, *config_, *shared_, system_seed()));
+    shards_.push_back(std::make_unique<Shard>(i, *config_, matcher, *shared_, system_seed()));
     shards_[i]->update_listeners(*config_, std::move(plan->shards[i]));
   }
   adopt_listeners(std::move(plan->listeners));
@@ -293,8 +295,8 @@ Task<ReloadReport> Gateway::reload_now() {
 Task<void> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan) {
   // Shared by the shards, each of which takes its own part.
   auto updates = std::make_shared<std::vector<std::vector<ListenerUpdate>>>(std::move(plan.shards));
-  (void)co_await ask_shards<char>([next, updates](Shard& shard) {
-    shard.configure(*next, std::move((*updates)[shard.index()]));
+  (void)co_await ask_shards<char>([next, updates, matcher = compile_routes(*next)](Shard& shard) {
+    shard.configure(*next, matcher, std::move((*updates)[shard.index()]));
     return char{0};
   });
   adopt_listeners(std::move(plan.listeners));

@@ -7,44 +7,82 @@
 namespace sluice {
 namespace {
 
-RouteRule make_rule(const config::Match& match) {
-  RouteRule rule;
-  rule.path_kind = match.path.exact ? RouteRule::PathKind::kExact : RouteRule::PathKind::kPrefix;
-  rule.path = match.path.exact ? *match.path.exact : match.path.prefix.value_or("/");
-  rule.models = match.model;
-  for (const std::string& method : match.methods) {
-    if (const auto known = parse_method(method)) rule.methods.push_back(*known);
+HeaderEdits make_header_edits(const config::HeaderEdits& edits) {
+  HeaderEdits made;
+  made.remove = edits.remove;
+  for (const config::NamedValue& field : edits.set)
+    made.set.emplace_back(field.name, field.value);
+  for (const config::NamedValue& field : edits.add)
+    made.add.emplace_back(field.name, field.value);
+  return made;
+}
+
+std::optional<PathRewrite> make_rewrite(const config::PathMatch& path,
+                                        const std::optional<std::string>& replacement) {
+  if (!replacement) return std::nullopt;
+  const std::string& named = path.exact ? *path.exact : path.prefix.value();
+  return PathRewrite{.matched = named.size(), .replacement = *replacement};
+}
+
+RequestEdits make_request_edits(const config::Route& route) {
+  const config::RequestEdits& edits = route.request;
+  RequestEdits made;
+  made.path = make_rewrite(route.match.path, edits.path_prefix);
+  made.host = edits.host;
+  made.headers = make_header_edits(edits.headers);
+  made.query.remove = edits.query.remove;
+  for (const config::NamedValue& parameter : edits.query.set)
+    made.query.set.emplace_back(parameter.name, parameter.value);
+  return made;
+}
+
+RouteSettings make_settings(const config::Route& route) {
+  RouteSettings settings;
+  settings.attempts = route.retry.attempts;
+  settings.meter_usage = route.usage.enabled && route.api == config::Route::Api::kOpenAi;
+  settings.request = make_request_edits(route);
+  settings.response = make_header_edits(route.response.headers);
+  if (const auto& respond = route.respond) {
+    settings.answer = {.status = static_cast<int>(respond->status),
+                       .content_type = respond->content_type,
+                       .body = respond->body.value_or("")};
   }
-  return rule;
+  if (const auto& redirect = route.redirect) {
+    settings.redirect = {.status = static_cast<int>(redirect->status),
+                         .scheme = redirect->scheme,
+                         .host = redirect->host,
+                         .path = redirect->path,
+                         .rewrite = make_rewrite(route.match.path, redirect->path_prefix)};
+  }
+  return settings;
 }
 
 }  // namespace
 
 std::shared_ptr<const RouteTable> assemble_routes(const config::Config& config,
-                                                  const FilterServices& services,
-                                                  const ClusterSet& clusters) {
+                                                  const FilterServices& services, const ClusterSet& clusters,
+                                                  std::shared_ptr<const RouteMatcher> matcher) {
   std::vector<std::shared_ptr<UpstreamCluster>> owned;
   std::vector<Route> routes;
   for (const config::Route& r : config.routes) {
-    RouteSettings settings;
-    settings.attempts = r.retry.attempts;
+    RouteSettings settings = make_settings(r);
     for (const config::WeightedCluster& w : r.clusters) {
       std::shared_ptr<UpstreamCluster> cluster = clusters.find(w.name);
-      settings.targets.push_back({cluster.get(), w.name, w.weight});
+      settings.targets.push_back({cluster.get(), w.name, w.weight, w.served_as, w.tags});
       owned.push_back(std::move(cluster));
     }
     Route route;
     route.name = r.name;
-    route.rule = make_rule(r.match);
     route.timeouts = {.connect = r.timeouts.connect,
                       .first_content = r.timeouts.first_content,
                       .between_tokens = r.timeouts.between_tokens,
                       .total = r.timeouts.total};
     route.max_body_bytes = r.max_body_bytes;
+    route.error_format = r.api == config::Route::Api::kHttp ? ErrorFormat::kPlain : ErrorFormat::kOpenAi;
     route.chain = make_route_chain(services, std::move(settings), std::make_unique<Forwarder>(services.loop));
     routes.push_back(std::move(route));
   }
-  return std::make_shared<const RouteTable>(std::move(routes), std::move(owned));
+  return std::make_shared<const RouteTable>(std::move(matcher), std::move(routes), std::move(owned));
 }
 
 }  // namespace sluice

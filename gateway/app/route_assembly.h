@@ -9,9 +9,10 @@
 
 namespace sluice {
 
-// One shard's routes with their chains, made from the configuration. Everything that `services` names
-// outlives them.
+// One shard's routes with their chains, made from the configuration; `matcher` is compile_routes() of it.
+// Everything that `services` names outlives them.
 std::shared_ptr<const RouteTable> assemble_routes(const config::Config& config,
-                                                  const FilterServices& services, const ClusterSet& clusters);
+                                                  const FilterServices& services, const ClusterSet& clusters,
+                                                  std::shared_ptr<const RouteMatcher> matcher);
 
 }  // namespace sluice

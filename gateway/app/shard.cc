@@ -9,8 +9,8 @@
 
 namespace sluice {
 
-Shard::Shard(std::size_t index, const config::Config& config, const SharedServices& shared,
-             std::uint64_t seed)
+Shard::Shard(std::size_t index, const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
+             const SharedServices& shared, std::uint64_t seed)
     : index_(index),
       loop_(shared.time, seed, config.limits.stream_buffer_bytes),
       hangups_(loop_),
@@ -27,16 +27,18 @@ Shard::Shard(std::size_t index, const config::Config& config, const SharedServic
   clusters_.update(config.clusters);
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services),
-                                   assemble_routes(config, services, clusters_), shared.streams, reporter_);
+                                   assemble_routes(config, services, clusters_, std::move(matcher)),
+                                   shared.streams, reporter_);
   listeners_ = std::make_unique<ListenerSet>(loop_, hangups_, *proxy_);
 }
 
 Shard::~Shard() = default;
 
-void Shard::configure(const config::Config& config, std::vector<ListenerUpdate> listeners) {
+void Shard::configure(const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
+                      std::vector<ListenerUpdate> listeners) {
   clusters_.update(config.clusters);
   const FilterServices services{loop_, metrics_, reporter_};
-  proxy_->set_routes(assemble_routes(config, services, clusters_));
+  proxy_->set_routes(assemble_routes(config, services, clusters_, std::move(matcher)));
   update_listeners(config, std::move(listeners));
 }
 

@@ -53,12 +53,15 @@ struct StreamSnapshot {
 // belongs to its thread.
 class Shard {
  public:
-  Shard(std::size_t index, const config::Config& config, const SharedServices& shared, std::uint64_t seed);
+  // `matcher`: that of `config`, shared by all shards.
+  Shard(std::size_t index, const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
+        const SharedServices& shared, std::uint64_t seed);
   ~Shard();
 
   // Puts another configuration in the running one's place: new exchanges take its routes and clusters, those
   // in flight keep theirs.
-  void configure(const config::Config& config, std::vector<ListenerUpdate> listeners);
+  void configure(const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
+                 std::vector<ListenerUpdate> listeners);
   void update_listeners(const config::Config& config, std::vector<ListenerUpdate> listeners);
   // Ends accepting and closes idle connections; exchanges in flight go on.
   void drain();

@@ -76,7 +76,9 @@ class NameSet {
 
 class Reader {
  public:
-  explicit Reader(JsonWalker& walker) : walker_(walker) {}
+  Reader(JsonWalker& walker, const ParseOptions& options) : walker_(walker), options_(options) {
+    view_.members.resize(options.members.size());
+  }
 
   bool read();
   RequestView take() { return std::move(view_); }
@@ -87,8 +89,11 @@ class Reader {
   bool read_members(Scope scope, bool& has_members);
   bool read_member(Scope scope, std::string_view name);
   bool read_request_member(std::string_view name);
+  bool keep_if_requested(std::string_view name);
+  bool take_value(int depth);
   bool read_option(std::string_view name);
   bool decode_name(Span quoted, std::string_view& name);
+  bool decode_text(Span quoted, JsonText& text);
 
   bool read_text(std::string_view param, JsonText& text, Span* span = nullptr);
   bool read_bool(std::string_view param, bool& value, Span* span = nullptr);
@@ -97,10 +102,13 @@ class Reader {
   bool read_span(Span& span);
   bool read_stream_options();
 
+  // False, or true where no type is demanded and the member counts as absent.
   bool fail_type(std::string_view param, std::string_view expected, std::string_view got);
 
   JsonWalker& walker_;
+  const ParseOptions& options_;
   RequestView view_;
+  JsonValue value_{};  // the last one read
   std::forward_list<std::string> decoded_names_;
 };
 
@@ -134,7 +142,8 @@ bool Reader::read_members(Scope scope, bool& has_members) {
 }
 
 bool Reader::read_member(Scope scope, std::string_view name) {
-  return scope == Scope::kRequest ? read_request_member(name) : read_option(name);
+  if (scope == Scope::kStreamOptions) return read_option(name);
+  return read_request_member(name) && (options_.members.empty() || keep_if_requested(name));
 }
 
 bool Reader::read_request_member(std::string_view name) {
@@ -155,16 +164,30 @@ bool Reader::read_request_member(std::string_view name) {
     return true;
   }
   if (name == "user") return read_text(name, view_.user);
-  JsonValue unread;
-  return walker_.take_value(1, unread);
+  return take_value(1);
+}
+
+bool Reader::take_value(int depth) {
+  return walker_.take_value(depth, value_);
+}
+
+// `value_` is the member's.
+bool Reader::keep_if_requested(std::string_view name) {
+  const auto found = std::ranges::lower_bound(options_.members, name);
+  if (found == options_.members.end() || *found != name) return true;
+  RequestedMember& member = view_.members[static_cast<std::size_t>(found - options_.members.begin())];
+  member.is_scalar = value_.type == JsonType::kString || value_.type == JsonType::kNumber ||
+                     value_.type == JsonType::kBoolean;
+  if (value_.type == JsonType::kString) return decode_text(value_.span, member.text);
+  if (member.is_scalar) member.text = JsonText(value_.span.of(walker_.body()));
+  return true;
 }
 
 bool Reader::read_option(std::string_view name) {
   if (name == "include_usage") {
     return read_bool("stream_options.include_usage", view_.include_usage, &view_.include_usage_span);
   }
-  JsonValue unread;
-  return walker_.take_value(2, unread);
+  return take_value(2);
 }
 
 bool Reader::decode_name(Span quoted, std::string_view& name) {
@@ -179,26 +202,29 @@ bool Reader::decode_name(Span quoted, std::string_view& name) {
 }
 
 bool Reader::read_text(std::string_view param, JsonText& text, Span* span) {
-  JsonValue value;
-  if (!walker_.take_value(1, value)) return false;
-  if (span != nullptr) *span = value.span;
-  if (value.type == JsonType::kNull) return true;
-  if (value.type != JsonType::kString) return fail_type(param, "a string", with_article(value.type));
-  const std::string_view raw = walker_.body().substr(value.span.offset + 1, value.span.length - 2);
+  if (!take_value(1)) return false;
+  if (span != nullptr) *span = value_.span;
+  if (value_.type == JsonType::kNull) return true;
+  if (value_.type != JsonType::kString) return fail_type(param, "a string", with_article(value_.type));
+  return decode_text(value_.span, text);
+}
+
+bool Reader::decode_text(Span quoted, JsonText& text) {
+  const std::string_view raw = walker_.body().substr(quoted.offset + 1, quoted.length - 2);
   if (raw.find('\\') == std::string_view::npos) {
     text = JsonText(raw);
     return true;
   }
   auto decoded = std::make_unique<char[]>(raw.size());
   const auto length = decode_json_string(raw, decoded.get());
-  if (!length) return walker_.fail_at(value.span.offset, "Invalid escape in the string");
+  if (!length) return walker_.fail_at(quoted.offset, "Invalid escape in the string");
   text = JsonText(std::move(decoded), *length);
   return true;
 }
 
 bool Reader::read_bool(std::string_view param, bool& value, Span* span) {
-  JsonValue got;
-  if (!walker_.take_value(1, got)) return false;
+  if (!take_value(1)) return false;
+  const JsonValue got = value_;
   if (span != nullptr) *span = got.span;
   if (got.type == JsonType::kNull) return true;
   if (got.type != JsonType::kBoolean) return fail_type(param, "a boolean", with_article(got.type));
@@ -208,9 +234,9 @@ bool Reader::read_bool(std::string_view param, bool& value, Span* span) {
 
 bool Reader::read_integer(std::string_view param, std::int64_t low, std::int64_t high,
                           std::optional<std::int64_t>& value) {
-  JsonValue got;
-  if (!walker_.take_value(1, got)) return false;
-  if (got.type == JsonType::kNull) return true;
+  if (!take_value(1)) return false;
+  const JsonValue got = value_;
+  if (got.type == JsonType::kNull || options_.lenient) return true;
   if (got.type != JsonType::kNumber) return fail_type(param, "an integer", with_article(got.type));
   const std::string_view text = got.span.of(walker_.body());
   if (text.find_first_of(".eE") != std::string_view::npos)
@@ -229,9 +255,8 @@ bool Reader::read_integer(std::string_view param, std::int64_t low, std::int64_t
 }
 
 bool Reader::read_span(Span& span) {
-  JsonValue value;
-  if (!walker_.take_value(1, value)) return false;
-  span = value.span;
+  if (!take_value(1)) return false;
+  span = value_.span;
   return true;
 }
 
@@ -241,15 +266,17 @@ bool Reader::read_stream_options() {
     if (!read_members(Scope::kStreamOptions, view_.stream_options_has_members)) return false;
     view_.stream_options = {begin, walker_.previous_end() - begin};
     view_.stream_options_is_object = true;
+    value_ = {JsonType::kObject, view_.stream_options};
     return true;
   }
-  JsonValue value;
-  if (!walker_.take_value(1, value)) return false;
-  view_.stream_options = value.span;
-  return value.type == JsonType::kNull || fail_type("stream_options", "an object", with_article(value.type));
+  if (!take_value(1)) return false;
+  view_.stream_options = value_.span;
+  return value_.type == JsonType::kNull ||
+         fail_type("stream_options", "an object", with_article(value_.type));
 }
 
 bool Reader::fail_type(std::string_view param, std::string_view expected, std::string_view got) {
+  if (options_.lenient) return true;
   std::string message = "Invalid type for '";
   message.append(param)
       .append("': expected ")
@@ -313,7 +340,7 @@ RequestParser::~RequestParser() = default;
 RequestParser::RequestParser(RequestParser&&) noexcept = default;
 RequestParser& RequestParser::operator=(RequestParser&&) noexcept = default;
 
-Result<RequestView> RequestParser::parse(const BodyBuffer& buffer) {
+Result<RequestView> RequestParser::parse(const BodyBuffer& buffer, const ParseOptions& options) {
   const std::string_view body = buffer.view();
   if (body.empty()) return not_json("The body is empty", 0);
   if (body.size() >= simdjson::SIMDJSON_MAXSIZE_BYTES) {
@@ -321,7 +348,7 @@ Result<RequestView> RequestParser::parse(const BodyBuffer& buffer) {
   }
   if (const auto error = index_->build(body)) return explain(error, body);
   JsonWalker walker(body, {index_->stage->structural_indexes.get(), index_->stage->n_structural_indexes});
-  Reader reader(walker);
+  Reader reader(walker, options);
   const bool ok = reader.read();
   if (index_->stage->capacity() > kKeptCapacity) index_->stage.reset();
   if (!ok) return fail(walker.take_error());

@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "gateway/base/result.h"
 #include "gateway/llm/body_buffer.h"
@@ -37,6 +40,21 @@ class JsonText {
   std::string_view view_;
 };
 
+// A top-level member that was asked for by its name.
+struct RequestedMember {
+  // A string's decoded text, or a number or boolean as it is spelled.
+  JsonText text;
+  // It is there, and not null, an object or an array.
+  bool is_scalar = false;
+};
+
+// What is read of a body beside the members that the gateway knows.
+struct ParseOptions {
+  std::span<const std::string> members = {};  // sorted; outlives the parse
+  // The body belongs to no OpenAI request: members of another type than OpenAI's are as good as absent.
+  bool lenient = false;
+};
+
 // What the gateway reads of an OpenAI/vLLM request: the few top-level members that routing, limits and
 // splices need. Holds views of the body it was parsed from: valid while that body lives and is not appended
 // to.
@@ -63,6 +81,8 @@ struct RequestView {
   bool has_members = false;
   bool stream_options_is_object = false;  // else null or absent
   bool stream_options_has_members = false;
+
+  std::vector<RequestedMember> members;  // one for each of ParseOptions::members, in its order
 };
 
 // Depth of containers, the root being 1: the lowest limit among the parsers a body may meet behind us is
@@ -91,7 +111,7 @@ class RequestParser {
   // kInvalidBody, with `param` where one member is at fault: invalid JSON or UTF-8, no object, content behind
   // it, too deep, too many members, the same member twice (whatever its escapes), a member read here of a
   // wrong type or out of range. Bodies up to 4 GiB - 1.
-  Result<RequestView> parse(const BodyBuffer& body);
+  Result<RequestView> parse(const BodyBuffer& body, const ParseOptions& options = {});
 
  private:
   struct Index;

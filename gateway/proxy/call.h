@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "gateway/llm/splice.h"
@@ -20,6 +21,9 @@ class UpstreamCluster;
 struct Call {
   std::shared_ptr<const Request> request = {};
   UpstreamCluster* target = nullptr;
+  // Only endpoints of the target that have all of these will do; null or empty: any. Lives as long as the
+  // route's chain.
+  const std::vector<std::string>* tags = nullptr;
   llm::Splices splices = {};
   const RouteTimeouts* timeouts = nullptr;
   ExchangeRecord* record = nullptr;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "gateway/http/stream.h"
 #include "gateway/proxy/exchange_record.h"
@@ -16,7 +18,7 @@ class UpstreamCluster;
 // ends when the client has its answer or has left. Filters borrow it. Threads: its shard's.
 struct Exchange : ListNode<Exchange> {
   Exchange(ServerStream& s, std::shared_ptr<const RouteTable> table)
-      : stream(s), routes(std::move(table)), head_match(routes->match(s.head)) {}
+      : stream(s), routes(std::move(table)), head_match(routes->match(s.head, s.peer)) {}
 
   ServerStream& stream;
   // The routes of the configuration that the exchange began with: it keeps them to its end, whatever is
@@ -26,10 +28,18 @@ struct Exchange : ListNode<Exchange> {
   const Route* route = nullptr;  // final after the body view
 
   std::shared_ptr<Request> request = std::make_shared<Request>();
-  UpstreamCluster* target = nullptr;  // set by the target choice
+  // Set by the target choice, whose route keeps what they point at.
+  UpstreamCluster* target = nullptr;
+  const std::vector<std::string>* tags = nullptr;  // of the target's endpoints; null: any will do
+  const std::string* served_as = nullptr;          // the model's name at the target; null: the client's
   ExchangeRecord record;
 
   const RequestHead& head() const noexcept { return stream.head; }
+  // How the client is told of an error: as its route says, or the first that its head allows.
+  ErrorFormat error_format() const noexcept {
+    if (route != nullptr) return route->error_format;
+    return head_match ? (*routes)[head_match->first].error_format : ErrorFormat::kOpenAi;
+  }
 };
 
 using ExchangeList = IntrusiveList<Exchange, Exchange>;

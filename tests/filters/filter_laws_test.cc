@@ -10,6 +10,8 @@
 #include "filters/body_view/body_view_filter.h"
 #include "filters/deadline/deadline_filter.h"
 #include "filters/record/record_filter.h"
+#include "filters/request_edit/request_edit_filter.h"
+#include "filters/response_edit/response_edit_filter.h"
 #include "filters/retry/retry_filter.h"
 #include "filters/target_choice/target_choice_filter.h"
 #include "filters/upstream_call/upstream_call_filter.h"
@@ -59,9 +61,21 @@ const FilterCase kFilters[] = {
      }},
     {"target_choice",
      [](const Services&, const Inner& inner) {
-       return chain_of<Exchange>(
-           std::make_unique<TargetChoiceFilter>(std::vector<WeightedTarget>{{nullptr, "models", 1}}),
-           as_exchange_script(inner));
+       return chain_of<Exchange>(std::make_unique<TargetChoiceFilter>(
+                                     std::vector<WeightedTarget>{{.cluster = nullptr, .name = "models"}}),
+                                 as_exchange_script(inner));
+     }},
+    {"request_edit",
+     [](const Services&, const Inner& inner) {
+       RequestEdits edits{.host = "another", .headers = {.set = {{"x", "y"}}}};
+       return chain_of<Exchange>(std::make_unique<RequestEditFilter>(std::move(edits)),
+                                 as_exchange_script(inner));
+     }},
+    {"response_edit",
+     [](const Services&, const Inner& inner) {
+       HeaderEdits edits{.remove = {"server"}, .set = {{"x-edited", "1"}}};
+       return chain_of<Exchange>(std::make_unique<ResponseEditFilter>(std::move(edits)),
+                                 as_exchange_script(inner));
      }},
     {"usage",
      [](const Services& s, const Inner& inner) {

@@ -249,5 +249,34 @@ TEST(RequestView, EveryPrefixOfAGoodBodyIsRefused) {
   }
 }
 
+TEST(RequestView, KeepsTheMembersThatWereAskedFor) {
+  const std::vector<std::string> names{"b", "model", "o", "s", "t", "x"};
+  const BodyBuffer body = buffer_of(
+      R"({"s":"a\u0062","t":true,"b":-1.50e3,"o":{"s":1},"model":"m","stream_options":{"x":"no"}})");
+  RequestParser parser;
+  const auto view = parser.parse(body, {.members = names});
+  ASSERT_TRUE(view);
+  const auto text = [&](std::size_t i) { return view->members[i].text.view(); };
+  EXPECT_EQ(text(0), "-1.50e3");
+  EXPECT_EQ(text(1), "m");
+  EXPECT_FALSE(view->members[2].is_scalar);
+  EXPECT_EQ(text(3), "ab");
+  EXPECT_EQ(text(4), "true");
+  EXPECT_FALSE(view->members[5].is_scalar) << "only the top level counts";
+}
+
+TEST(RequestView, WhatIsNoOpenAiRequestIsNotJudgedAsOne) {
+  const BodyBuffer body =
+      buffer_of(R"({"model":5,"n":"many","max_tokens":-1,"stream":"yes","stream_options":3,"user":{}})");
+  RequestParser parser;
+  EXPECT_FALSE(parser.parse(body));
+  const auto view = parser.parse(body, {.lenient = true});
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->model.view(), "");
+  EXPECT_EQ(view->n, 1);
+  EXPECT_FALSE(view->stream);
+  EXPECT_FALSE(view->max_tokens);
+}
+
 }  // namespace
 }  // namespace sluice::llm

@@ -5,8 +5,6 @@
 namespace sluice {
 namespace {
 
-using PathKind = RouteRule::PathKind;
-
 RequestHead head(Method method, std::string_view path) {
   RequestHead h;
   h.method = method;
@@ -24,11 +22,25 @@ RouteTable table(std::vector<std::pair<std::string, RouteRule>> rules) {
   return RouteTable(std::move(routes));
 }
 
+constexpr std::string_view kPeer = "10.1.2.3:4000";
+
+// What a body with this model would be seen as; a null pointer where it is empty.
+class BodyWithModel {
+ public:
+  explicit BodyWithModel(std::string_view model) : model_(model) { view_.model = llm::JsonText(model_); }
+  const llm::RequestView* view() const { return model_.empty() ? nullptr : &view_; }
+
+ private:
+  std::string model_;
+  llm::RequestView view_;
+};
+
 // The route's name, or the error's.
 std::string route_of(const RouteTable& routes, const RequestHead& h, std::string_view model = {}) {
-  const auto by_head = routes.match(h);
+  const auto by_head = routes.match(h, kPeer);
   if (!by_head) return std::string(traits(by_head.error().kind).name);
-  const auto route = routes.match(*by_head, h, model);
+  const BodyWithModel body(model);
+  const auto route = routes.match(*by_head, h, kPeer, body.view());
   if (!route) return std::string(traits(route.error().kind).name);
   return (*route)->name;
 }
@@ -57,13 +69,13 @@ TEST(RouteTableTest, OnlyTheMethodInTheWayIs405AndAnUnknownPath404) {
   EXPECT_EQ(route_of(routes, head(Method::kGet, "/v1/x")), "get");
   EXPECT_EQ(route_of(routes, head(Method::kDelete, "/v1/x")), "method_not_allowed");
   EXPECT_EQ(route_of(routes, head(Method::kDelete, "/x")), "route_not_found");
-  EXPECT_EQ(routes.allowed_methods(head(Method::kDelete, "/v1/x")), "GET, POST");
-  EXPECT_EQ(routes.allowed_methods(head(Method::kDelete, "/x")), "");
+  EXPECT_EQ(routes.matcher().allowed_methods(head(Method::kDelete, "/v1/x"), kPeer), "GET, POST");
+  EXPECT_EQ(routes.matcher().allowed_methods(head(Method::kDelete, "/x"), kPeer), "");
 }
 
 TEST(RouteTableTest, AModelTakesTheFirstRouteThatListsIt) {
   const RouteTable routes = table({{"a", {.models = {"llama", "qwen"}}}, {"b", {.models = {"qwen", "phi"}}}});
-  EXPECT_TRUE(routes.match(head(Method::kPost, "/"))->needs_model);
+  EXPECT_TRUE(routes.match(head(Method::kPost, "/"), kPeer)->needs_body);
   EXPECT_EQ(route_of(routes, head(Method::kPost, "/"), "llama"), "a");
   EXPECT_EQ(route_of(routes, head(Method::kPost, "/"), "qwen"), "a");
   EXPECT_EQ(route_of(routes, head(Method::kPost, "/"), "phi"), "b");
@@ -81,8 +93,8 @@ TEST(RouteTableTest, ARouteForAnyModelCatchesTheRest) {
 
 TEST(RouteTableTest, TheBodyIsNotNeededWhereTheFirstMatchTakesAnyModel) {
   const RouteTable routes = table({{"any", {.path = "/v1/"}}, {"a", {.models = {"llama"}}}});
-  EXPECT_FALSE(routes.match(head(Method::kPost, "/v1/x"))->needs_model);
-  EXPECT_TRUE(routes.match(head(Method::kPost, "/v2"))->needs_model);
+  EXPECT_FALSE(routes.match(head(Method::kPost, "/v1/x"), kPeer)->needs_body);
+  EXPECT_TRUE(routes.match(head(Method::kPost, "/v2"), kPeer)->needs_body);
 }
 
 TEST(RouteTableTest, AModelDoesNotOpenARouteOfAnotherMethodOrPath) {
@@ -95,7 +107,8 @@ TEST(RouteTableTest, AModelDoesNotOpenARouteOfAnotherMethodOrPath) {
 TEST(RouteTableTest, AnUnknownModelsNameIsCutInTheErrorsText) {
   const RouteTable routes = table({{"a", {.models = {"llama"}}}});
   const RequestHead h = head(Method::kPost, "/");
-  const auto route = routes.match(*routes.match(h), h, std::string(5000, 'm'));
+  const BodyWithModel body(std::string(5000, 'm'));
+  const auto route = routes.match(*routes.match(h, kPeer), h, kPeer, body.view());
   EXPECT_LT(route.error().detail.size(), 400u);
 }
 
