@@ -4,6 +4,7 @@
 
 #include "filters/body_view/body_view_filter.h"
 #include "filters/deadline/deadline_filter.h"
+#include "filters/list_models/list_models_filter.h"
 #include "filters/record/record_filter.h"
 #include "filters/request_edit/request_edit_filter.h"
 #include "filters/response_edit/response_edit_filter.h"
@@ -58,6 +59,12 @@ ExchangeChain make_route_chain(const FilterServices& services, RouteSettings set
   }
   if (settings.redirect) {
     chain.add(std::make_unique<RedirectFilter>(std::move(*settings.redirect)));
+    return chain;
+  }
+  if (settings.models) {
+    CallChain calls = make_call_chain(services, settings.attempts, std::move(forwarder));
+    chain.add(std::make_unique<ListModelsFilter>(services.loop, std::move(calls), settings.models->clusters,
+                                                 std::move(settings.models->aliases)));
     return chain;
   }
   UsageFilter::GapHistograms gaps = gap_histograms(services, settings.targets);

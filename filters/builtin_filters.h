@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "filters/direct_answer/direct_answer_filter.h"
@@ -23,6 +24,12 @@ struct FilterServices {
   ExchangeSink& sink;
 };
 
+// Whose models a route lists, beside the names that routes give to models.
+struct ModelListing {
+  std::vector<UpstreamCluster*> clusters;
+  std::vector<std::string> aliases;
+};
+
 // A route's settings, as the filters take them.
 struct RouteSettings {
   std::vector<WeightedTarget> targets;
@@ -33,6 +40,7 @@ struct RouteSettings {
   // One of these instead of targets.
   std::optional<DirectAnswerFilter::Answer> answer = {};
   std::optional<RedirectTarget> redirect = {};
+  std::optional<ModelListing> models = {};
 };
 
 // The filters that every exchange passes before its route is known.

@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
@@ -9,6 +11,7 @@
 
 #include "config/documents.h"
 #include "config/load.h"
+#include "gateway/app/explain.h"
 #include "gateway/app/gateway.h"
 #include "gateway/app/live_settings.h"
 #include "gateway/app/operator_log.h"
@@ -68,6 +71,42 @@ int serve(const sluice::GatewayOptions& options) {
   return 0;
 }
 
+struct ExplainArguments {
+  std::string config_path;
+  sluice::ImaginedRequest request;
+  std::vector<std::string> headers;
+};
+
+CLI::App* add_explain(CLI::App& app, ExplainArguments& arguments) {
+  CLI::App* explain = app.add_subcommand(
+      "explain", "Say as JSON which route takes a request, and for the routes before it what they ask for");
+  explain->add_option("-c,--config", arguments.config_path, "Configuration file")->required();
+  explain->add_option("--request", arguments.request.line, "Method and path: 'POST /v1/chat/completions'")
+      ->required();
+  explain->add_option("-H,--header", arguments.headers, "A header, 'name: value'; may be repeated")
+      ->allow_extra_args(false);
+  explain->add_option("--client", arguments.request.client, "The client's IP address")->capture_default_str();
+  explain->add_option("--body", arguments.request.body, "The body");
+  return explain;
+}
+
+int run_explain(ExplainArguments& arguments) {
+  const auto config = load(arguments.config_path);
+  if (!config) return kExitBadConfig;
+  for (const std::string& header : arguments.headers) {
+    const std::size_t colon = std::min(header.find(':'), header.size());
+    const std::size_t value = std::min(header.find_first_not_of(" :", colon), header.size());
+    arguments.request.headers.emplace_back(header.substr(0, colon), header.substr(value));
+  }
+  const auto explained = sluice::explain_json(*config, arguments.request);
+  if (!explained) {
+    std::fprintf(stderr, "sluice: %s\n", explained.error().detail.c_str());
+    return kExitBadConfig;
+  }
+  std::printf("%s\n", explained->c_str());
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -75,7 +114,9 @@ int main(int argc, char** argv) {
       "Sluice: a gateway in front of model servers.\n\n"
       "  sluice --config sluice.yaml            serve\n"
       "  sluice validate sluice.yaml            check a configuration and say everything that is wrong\n"
-      "  sluice print-config sluice.yaml        print it with every default filled in\n"};
+      "  sluice print-config sluice.yaml        print it with every default filled in\n"
+      "  sluice explain --config sluice.yaml --request 'POST /v1/chat/completions' --body '{...}'\n"
+      "                                         say which route takes a request, and why no other does\n"};
   app.set_version_flag("--version", SLUICE_VERSION);
   sluice::GatewayOptions options;
   options.threads = std::max(1u, std::thread::hardware_concurrency());
@@ -91,6 +132,8 @@ int main(int argc, char** argv) {
   validate->add_option("file", checked, "Configuration file")->required();
   CLI::App* print = app.add_subcommand("print-config", "Print a configuration with every default filled in");
   print->add_option("file", checked, "Configuration file")->required();
+  ExplainArguments explained;
+  CLI::App* explain = add_explain(app, explained);
   app.require_subcommand(0, 1);
   options.program = sluice::Program::current(argc, argv);
   CLI11_PARSE(app, argc, argv);
@@ -106,6 +149,7 @@ int main(int argc, char** argv) {
     std::fputs(sluice::config::print_effective(*config).c_str(), stdout);
     return 0;
   }
+  if (*explain) return run_explain(explained);
   if (options.config_path.empty()) {
     std::fprintf(stderr, "sluice: no configuration; start it with --config FILE, or see --help\n");
     return kExitBadConfig;

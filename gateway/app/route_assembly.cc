@@ -36,6 +36,14 @@ RequestEdits make_request_edits(const config::Route& route) {
   return made;
 }
 
+// The names by which clients may ask for a model.
+std::vector<std::string> aliases_of(const config::Config& config) {
+  std::vector<std::string> names;
+  for (const config::Route& route : config.routes)
+    names.insert(names.end(), route.match.model.begin(), route.match.model.end());
+  return names;
+}
+
 RouteSettings make_settings(const config::Route& route) {
   RouteSettings settings;
   settings.attempts = route.retry.attempts;
@@ -70,6 +78,14 @@ std::shared_ptr<const RouteTable> assemble_routes(const config::Config& config,
       std::shared_ptr<UpstreamCluster> cluster = clusters.find(w.name);
       settings.targets.push_back({cluster.get(), w.name, w.weight, w.served_as, w.tags});
       owned.push_back(std::move(cluster));
+    }
+    if (r.list_models) {
+      settings.models = {.clusters = {}, .aliases = aliases_of(config)};
+      for (const config::Cluster& c : config.clusters) {
+        std::shared_ptr<UpstreamCluster> cluster = clusters.find(c.name);
+        settings.models->clusters.push_back(cluster.get());
+        owned.push_back(std::move(cluster));
+      }
     }
     Route route;
     route.name = r.name;
