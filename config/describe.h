@@ -1,6 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "config/description.h"
 
@@ -17,6 +20,9 @@ void describe(Fields<Timeouts>& f);
 void describe(Fields<Retry>& f);
 void describe(Fields<Usage>& f);
 void describe(Fields<Route>& f);
+
+// Complains of each text that IpNetwork does not read.
+void check_networks(const std::vector<std::string>& texts, const Scope& scope, std::string_view field);
 
 inline constexpr std::int64_t kKiB = 1024;
 inline constexpr std::int64_t kMiB = 1024 * kKiB;

@@ -1,11 +1,22 @@
+#include <fmt/format.h>
+
 #include <chrono>
 
 #include "config/describe.h"
+#include "gateway/base/ip_network.h"
 
 // Where clients and operators connect.
 namespace sluice::config {
 
 using namespace std::chrono_literals;
+
+void check_networks(const std::vector<std::string>& texts, const Scope& scope, std::string_view field) {
+  if (!scope.usable(field)) return;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto network = IpNetwork::parse(texts[i]);
+    if (!network) scope.error(index_path(field, i), network.error().detail);
+  }
+}
 
 constexpr std::size_t kMaxNetworks = 256;
 
@@ -53,6 +64,9 @@ void describe(Fields<Listener>& f) {
         "Networks (`10.0.0.0/8`, `::1`) whose word about the client is believed: from them Forwarded and "
         "X-Forwarded-* are read and extended, from anybody else they are replaced.")
       .items(0, kMaxNetworks);
+  f.check([](const Listener& listener, const Scope& scope) {
+    check_networks(listener.trusted_proxies, scope, "trusted_proxies");
+  });
 }
 
 static void describe(Fields<SecretSource>& f) {

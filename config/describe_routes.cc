@@ -121,13 +121,7 @@ static void describe(Fields<Match>& f) {
   f.add("stream", &Match::stream, "Whether the JSON body asks for a stream. Left out: either.");
   f.add("members", &Match::members, "Members of the JSON body; all of them must fit.")
       .items(0, kMaxConditions);
-  f.check([](const Match& match, const Scope& scope) {
-    if (!scope.usable("clients")) return;
-    for (std::size_t i = 0; i < match.clients.size(); ++i) {
-      const auto network = IpNetwork::parse(match.clients[i]);
-      if (!network) scope.error(fmt::format("clients[{}]", i), network.error().detail);
-    }
-  });
+  f.check([](const Match& match, const Scope& scope) { check_networks(match.clients, scope, "clients"); });
 }
 
 static void describe(Fields<WeightedCluster>& f) {

@@ -11,8 +11,18 @@ std::string key_of(const config::Listener& listener) {
   return listener.address.to_string() + (chosen_by_system ? " " + listener.name : "");
 }
 
-ServerOptions server_options(const config::Http& http) {
+std::shared_ptr<const std::vector<IpNetwork>> networks(const std::vector<std::string>& texts) {
+  if (texts.empty()) return nullptr;
+  auto parsed = std::make_shared<std::vector<IpNetwork>>();
+  for (const std::string& text : texts)
+    parsed->push_back(*IpNetwork::parse(text));  // checked when the configuration was loaded
+  return parsed;
+}
+
+ServerOptions server_options(const config::Listener& listener) {
+  const config::Http& http = listener.http;
   ServerOptions options;
+  options.http1.trusted_proxies = networks(listener.trusted_proxies);
   options.http1.head = {.max_head_bytes = http.max_head_bytes,
                         .max_headers = http.max_headers,
                         .max_uri_bytes = http.max_uri_bytes};
@@ -88,7 +98,7 @@ Result<ListenerPlan> plan_listeners(const std::vector<config::Listener>& wanted,
     for (std::size_t i = 0; i < shards; ++i) {
       ListenerUpdate& update = plan.shards[i].emplace_back();
       update.key = bound.key;
-      update.options = server_options(l.http);
+      update.options = server_options(l);
       update.backlog = static_cast<int>(l.backlog);
       update.limit = bound.limit;
     }

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstring>
 #include <string>
 
 namespace sluice {
@@ -35,7 +34,7 @@ IpAddress mask_of(unsigned bits) noexcept {
 std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept {
   std::array<char, INET6_ADDRSTRLEN + 1> terminated{};
   if (text.size() >= terminated.size()) return std::nullopt;
-  std::memcpy(terminated.data(), text.data(), text.size());
+  text.copy(terminated.data(), text.size());
   std::array<unsigned char, 16> bytes{};
   if (text.contains(':')) {
     if (inet_pton(AF_INET6, terminated.data(), bytes.data()) != 1) return std::nullopt;

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "gateway/base/ip_network.h"
 #include "gateway/base/result.h"
 #include "gateway/http/head.h"
 #include "gateway/runtime/task.h"
@@ -74,6 +76,8 @@ struct ServerStream {
   TimePoint received_at;      // when its first byte was read
   // Never from inside the task itself; null where nobody can cancel it.
   StreamCanceller* canceller = nullptr;
+  // Of the listener: whose word about the client is believed. To be read before the first suspension.
+  std::span<const IpNetwork> trusted_proxies = {};
 };
 
 // Told by the codec about one request that it refused itself, before there was a head.

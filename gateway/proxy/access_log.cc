@@ -92,6 +92,7 @@ std::string access_log_line(const ExchangeRecord& r) {
   line.text("id", r.id);
   line.text_if("trace_id", r.trace_id);
   line.text("peer", r.peer);
+  line.text_if("client", r.client);
   line.text("protocol", r.protocol);
   if (!r.path.empty()) {
     line.text("method", name(r.method));

@@ -28,6 +28,7 @@ struct ExchangeRecord {
   std::string id;
   std::string trace_id;
   std::string peer;
+  std::string client;  // behind the trusted proxy that the peer is; else empty
   std::string_view protocol;
   Method method = Method::kGet;
   std::string path;  // without the query, which may carry secrets

@@ -33,14 +33,6 @@ bool is_traceparent(std::string_view text) noexcept {
          !text.starts_with("ff") && !is_zero(text.substr(3, 32)) && !is_zero(text.substr(36, 16));
 }
 
-std::string_view host_of(std::string_view peer) noexcept {
-  const std::size_t colon = peer.rfind(':');
-  if (colon == std::string_view::npos || peer.starts_with("unix")) return peer;
-  peer = peer.substr(0, colon);
-  if (peer.starts_with('[') && peer.ends_with(']')) peer = peer.substr(1, peer.size() - 2);
-  return peer;
-}
-
 bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
   switch (field.id) {
     case HeaderId::kForwarded:
@@ -57,6 +49,38 @@ bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
   constexpr std::string_view kInternal = "x-sluice-";
   return field.name.size() > kInternal.size() &&
          equals_ignoring_case(field.name.substr(0, kInternal.size()), kInternal);
+}
+
+// Every field of a list header as one list.
+std::string joined(const Headers& headers, HeaderId id) {
+  std::string list;
+  for (std::size_t i = 0; i < headers.size(); ++i) {
+    if (headers[i].id != id || headers[i].value.empty()) continue;
+    if (!list.empty()) list += ", ";
+    list += headers[i].value;
+  }
+  return list;
+}
+
+// What backends are told about the way of a request.
+struct Forwarded {
+  std::string chain;
+  std::string proto = "http";
+  std::string host;
+};
+
+Forwarded forwarded_by(const ServerStream& stream, const ClientAddress& client) {
+  Forwarded told{.chain = std::string(host_of_peer(stream.peer)),
+                 .host = std::string(stream.head.authority())};
+  if (!client.through_proxy) return told;
+  const Headers& headers = stream.head.headers;
+  std::string chain = joined(headers, HeaderId::kXForwardedFor);
+  // A proxy that speaks RFC 7239 alone: its chain is not translated hop by hop, only its end is.
+  if (chain.empty() && client.text != told.chain) chain = client.text;
+  if (!chain.empty()) told.chain = chain + ", " + told.chain;
+  if (headers.has(HeaderId::kXForwardedProto)) told.proto = headers.get(HeaderId::kXForwardedProto);
+  if (headers.has(HeaderId::kXForwardedHost)) told.host = headers.get(HeaderId::kXForwardedHost);
+  return told;
 }
 
 }  // namespace
@@ -92,9 +116,11 @@ std::string request_id(const RequestHead& head, Random& random) {
   return id;
 }
 
-RequestHead upstream_head(const ServerStream& stream, const std::string& id, const TraceContext& trace) {
+RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
+                          const TraceContext& trace) {
   RequestHead head = stream.head;
   Headers& headers = head.headers;
+  const Forwarded forwarded = forwarded_by(stream, client);
   headers.remove_if(speaks_for_a_proxy);
   // A tracestate belongs to the traceparent it came with.
   if (!trace.continued) headers.remove(HeaderId::kTracestate);
@@ -102,9 +128,10 @@ RequestHead upstream_head(const ServerStream& stream, const std::string& id, con
   headers.set(HeaderId::kVia, via.empty() ? std::string(kVia) : via + ", " + std::string(kVia));
   headers.add(HeaderId::kXRequestId, id);
   headers.add(HeaderId::kTraceparent, trace.traceparent);
-  headers.add(HeaderId::kXForwardedFor, host_of(stream.peer));
-  headers.add(HeaderId::kXForwardedProto, "http");
-  if (!head.authority().empty()) headers.add(HeaderId::kXForwardedHost, std::string(head.authority()));
+  headers.add(HeaderId::kXForwardedFor, forwarded.chain);
+  headers.add(HeaderId::kXForwardedProto, forwarded.proto);
+  if (!forwarded.host.empty()) headers.add(HeaderId::kXForwardedHost, forwarded.host);
+  if (client.through_proxy) headers.add(HeaderId::kXRealIp, client.text);
   return head;
 }
 

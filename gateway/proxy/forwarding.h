@@ -4,6 +4,7 @@
 
 #include "gateway/http/head.h"
 #include "gateway/http/stream.h"
+#include "gateway/proxy/client_address.h"
 #include "gateway/runtime/random.h"
 
 namespace sluice {
@@ -21,8 +22,10 @@ TraceContext trace_context(const RequestHead& head, Random& random);
 std::string request_id(const RequestHead& head, Random& random);
 
 // The head that backends receive: the client's, with what the gateway says about itself and the client. A
-// client cannot speak for a proxy: X-Forwarded-*, X-Real-IP, Forwarded and x-sluice-* are replaced.
-RequestHead upstream_head(const ServerStream& stream, const std::string& id, const TraceContext& trace);
+// client cannot speak for a proxy: X-Forwarded-*, X-Real-IP, Forwarded and x-sluice-* are replaced. What a
+// trusted proxy says is passed on, its own address added to the lists.
+RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
+                          const TraceContext& trace);
 
 // RFC 9110 7.6.3.
 inline constexpr std::string_view kVia = "1.1 sluice";

@@ -504,4 +504,24 @@ def _(t):
     assert client.read_response().body == b"ok"
 
 
+@test("a trusted proxy's word about the client reaches the backend and the access log, a stranger's does not")
+def _(t):
+    fields = [("X-Forwarded-For", "6.6.6.6, 203.0.113.9"), ("X-Forwarded-Proto", "https")]
+    for trusted, chain, proto, client_seen in (
+            (["127.0.0.0/8"], "6.6.6.6, 203.0.113.9, 127.0.0.1", "https", "203.0.113.9"),
+            ([], "127.0.0.1", "http", None)):
+        upstream = t.upstream()
+        listener = {"name": "public", "address": "127.0.0.1:0", "trusted_proxies": trusted}
+        sluice = t.gateway(gateway.config([upstream.address], listeners=[listener]))
+        client = t.connect(sluice)
+        client.send(request(body=chat(), headers=fields))
+        backend = upstream.accept()
+        asked = backend.read_request()
+        assert asked.get("x-forwarded-for") == chain, asked.raw
+        assert asked.get("x-forwarded-proto") == proto, asked.raw
+        backend.send(answer(b"ok"))
+        assert client.read_response().body == b"ok"
+        assert sluice.access_log(1)[0].get("client") == client_seen
+
+
 main()

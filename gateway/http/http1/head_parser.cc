@@ -85,7 +85,9 @@ Result<void> HeadParser::take_field(std::string_view received, std::size_t begin
   if (line.front() == ' ' || line.front() == '\t') return malformed("a folded header line");
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return malformed("a header line without a colon");
-  const std::string_view name = line.substr(0, colon);
+  std::string_view name = line.substr(0, colon);
+  // RFC 9112 5.1: in a request a space before the colon is refused, in a response it is removed.
+  if (kind_ == Kind::kResponse) name = name.substr(0, name.find_last_not_of(" \t") + 1);
   if (!is_token(name)) return malformed("an invalid header name");
   const std::string_view value = trim(line.substr(colon + 1));
   if (!is_field_value(value)) return malformed("a control character in a header value");
@@ -95,7 +97,7 @@ Result<void> HeadParser::take_field(std::string_view received, std::size_t begin
   }
   const auto value_begin = static_cast<std::size_t>(value.data() - received.data());
   fields_.push_back(
-      {range(begin, begin + colon), range(value_begin, value_begin + value.size()), header_id(name)});
+      {range(begin, begin + name.size()), range(value_begin, value_begin + value.size()), header_id(name)});
   return {};
 }
 

@@ -19,7 +19,8 @@ struct HeadLimits {
 
 // Splits a head into lines as bytes arrive and records where its fields are. Strict where two parsers could
 // disagree: every line ends with CRLF (RFC 9112 2.2 lets a bare LF pass, this does not), no line folding
-// (5.2), no space before a colon (5.1), no empty or invalid field name, no control character in a value. A
+// (5.2), no empty or invalid field name, no control character in a value. A space before a colon is refused
+// in requests and removed from responses (5.1). A
 // wrong byte is refused as soon as its line is complete, not when the head is.
 //
 // feed() is given everything received since the head's first byte, again and longer each time; it looks at no

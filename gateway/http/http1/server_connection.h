@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "gateway/http/http1/head_parser.h"
 #include "gateway/http/http1/input_buffer.h"
@@ -24,6 +26,8 @@ struct ServerLimits {
   Duration write_timeout = std::chrono::seconds(60);  // a client that takes no byte for so long is cut
   std::uint64_t min_body_rate = 1024;                 // bytes per second, once body_grace is used up; 0: none
   Duration body_grace = std::chrono::seconds(5);
+  std::shared_ptr<const std::vector<IpNetwork>> trusted_proxies =
+      {};  // shared with the listener's other connections
 };
 
 // Serves the requests of one HTTP/1 connection, one after the other (RFC 9112 9.3): pipelined requests wait
@@ -49,6 +53,10 @@ class ServerConnection final : public ListNode<Server>, private HangupListener, 
  private:
   class Body;
   class Writer;
+
+  std::span<const IpNetwork> trusted_proxies() const noexcept {
+    return limits_.trusted_proxies ? std::span(*limits_.trusted_proxies) : std::span<const IpNetwork>();
+  }
 
   // The task that a hang-up cancels; forgotten when it ends, also when run() itself is destroyed.
   class WorkScope {

@@ -170,8 +170,31 @@ TEST_F(UpstreamHeadTest, ThePeersAddressIsForwardedWithoutItsPort) {
   ScriptedBody body(t.loop, {});
   for (const auto& [peer, expected] : cases) {
     const ServerStream stream{head, body, client, peer, "HTTP/1.1", {}};
-    EXPECT_EQ(upstream_head(stream, "id", {}).headers.get("x-forwarded-for"), expected);
+    EXPECT_EQ(upstream_head(stream, client_address({}, peer, {}), "id", {}).headers.get("x-forwarded-for"),
+              expected);
   }
+}
+
+TEST(ForwardedHead, WhatATrustedProxySaysIsPassedOnAndExtended) {
+  TestLoop t;
+  RequestHead head;
+  head.set_authority("inside");
+  head.headers.add("x-forwarded-for", "6.6.6.6");
+  head.headers.add("x-forwarded-for", "203.0.113.9");
+  head.headers.add("x-forwarded-proto", "https");
+  head.headers.add("x-forwarded-host", "api.example.org");
+  head.headers.add("x-real-ip", "6.6.6.6");
+  RecordingWriter client(t.loop);
+  ScriptedBody body(t.loop, {});
+  const std::vector<IpNetwork> trusted{*IpNetwork::parse("10.0.0.0/8")};
+  const ServerStream stream{head, body, client, "10.0.0.1:5000", "HTTP/1.1", {}, nullptr, trusted};
+  const ClientAddress address = client_address(head.headers, stream.peer, stream.trusted_proxies);
+  const RequestHead sent = upstream_head(stream, address, "id", {});
+  EXPECT_EQ(sent.headers.count(HeaderId::kXForwardedFor), 1u);
+  EXPECT_EQ(sent.headers.get(HeaderId::kXForwardedFor), "6.6.6.6, 203.0.113.9, 10.0.0.1");
+  EXPECT_EQ(sent.headers.get(HeaderId::kXForwardedProto), "https");
+  EXPECT_EQ(sent.headers.get(HeaderId::kXForwardedHost), "api.example.org");
+  EXPECT_EQ(sent.headers.get(HeaderId::kXRealIp), "203.0.113.9");
 }
 
 }  // namespace

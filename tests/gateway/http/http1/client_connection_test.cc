@@ -156,6 +156,8 @@ TEST(ClientAnswer, GoodAnswersAreReadWhateverTheirFraming) {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 404 No\r\n"
             "Content-Length: 0\r\n\r\n",
             404, ""},
+           {"spaces before a colon (RFC 9112 5.1)",
+            "HTTP/1.1 200 OK\r\nContent-Length \t: 2\r\nX-A : b\r\n\r\nok", 200, "ok"},
            {"no reason", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", 200, ""},
        }) {
     for (const std::size_t limit : kReadLimits) {
@@ -194,7 +196,8 @@ TEST(ClientAnswer, AnswersThatBreakTheRulesAreRefused) {
            {"101 unasked", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"},
            {"bare LF", "HTTP/1.1 200 OK\nContent-Length: 0\n\n"},
            {"one bare LF", "HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n"},
-           {"a space before a colon", "HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n"},
+           {"nothing but a space before a colon", "HTTP/1.1 200 OK\r\n : 0\r\n\r\n"},
+           {"a space within a name", "HTTP/1.1 200 OK\r\nContent Length: 0\r\n\r\n"},
            {"a folded line", "HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n"},
            {"NUL in a value", "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n"sv},
            {"HTTP/2", "HTTP/2 200\r\n\r\n"},
