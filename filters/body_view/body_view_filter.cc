@@ -11,7 +11,7 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
   const std::uint64_t listeners = body.limit();
   const RouteTable::HeadMatch& head_match = *exchange.head_match;
   const std::uint64_t limit =
-      exchange.routes->body_limit(head_match, exchange.head(), exchange.stream.peer, listeners);
+      exchange.routes->body_limit(head_match, exchange.head(), exchange.client.text, listeners);
   const bool has_body = request.length != 0;
   const bool needs_view = head_match.needs_body && has_body;
   body.set_limit(limit);
@@ -65,7 +65,7 @@ Result<void> BodyViewFilter::complete(Exchange& exchange, std::uint64_t listener
   const llm::RequestView* view = exchange.request->view ? &*exchange.request->view : nullptr;
   if (view != nullptr) exchange.record.model = view->model.view().substr(0, 256);
   Result<const Route*> route =
-      exchange.routes->match(*exchange.head_match, exchange.head(), exchange.stream.peer, view);
+      exchange.routes->match(*exchange.head_match, exchange.head(), exchange.client.text, view);
   if (!route) return fail(std::move(route.error()));
   // The limit so far was that of the most generous route still possible.
   if (exchange.request->body_bytes().size() > (*route)->max_body_bytes.value_or(listeners_limit)) {

@@ -103,7 +103,7 @@ Task<Result<void>> RecordFilter::handle(Exchange& exchange, ResponseWriter& clie
     exchange.record.note_error(outcome.error());
     const bool wrong_method = outcome.error().kind == ErrorKind::kMethodNotAllowed;
     std::string allow =
-        wrong_method ? exchange.routes->matcher().allowed_methods(exchange.head(), exchange.stream.peer)
+        wrong_method ? exchange.routes->matcher().allowed_methods(exchange.head(), exchange.client.text)
                      : std::string();
     Error error = std::move(outcome.error());
     if (exchange.error_format() == ErrorFormat::kPlain) {

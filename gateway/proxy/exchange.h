@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gateway/http/stream.h"
+#include "gateway/proxy/client_address.h"
 #include "gateway/proxy/exchange_record.h"
 #include "gateway/proxy/request.h"
 #include "gateway/proxy/route_table.h"
@@ -18,9 +19,13 @@ class UpstreamCluster;
 // ends when the client has its answer or has left. Filters borrow it. Threads: its shard's.
 struct Exchange : ListNode<Exchange> {
   Exchange(ServerStream& s, std::shared_ptr<const RouteTable> table)
-      : stream(s), routes(std::move(table)), head_match(routes->match(s.head, s.peer)) {}
+      : stream(s),
+        client(client_address(s.head.headers, s.peer, s.trusted_proxies)),
+        routes(std::move(table)),
+        head_match(routes->match(s.head, client.text)) {}
 
   ServerStream& stream;
+  ClientAddress client;
   // The routes of the configuration that the exchange began with: it keeps them to its end, whatever is
   // loaded since.
   std::shared_ptr<const RouteTable> routes;

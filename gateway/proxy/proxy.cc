@@ -33,7 +33,6 @@ Proxy::Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> 
 
 Task<Result<void>> Proxy::serve(ServerStream& stream) {
   StreamPlace place(limit_);
-  const ClientAddress client = client_address(stream.head.headers, stream.peer, stream.trusted_proxies);
   Exchange exchange(stream, routes_);
   exchanges_.push_back(exchange);
 
@@ -41,13 +40,13 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   Request& request = *exchange.request;
   request.id = request_id(stream.head, loop_.random());
   request.length = stream.body.length();
-  request.upstream_head = upstream_head(stream, client, request.id, trace);
+  request.upstream_head = upstream_head(stream, exchange.client, request.id, trace);
 
   ExchangeRecord& record = exchange.record;
   record.id = request.id;
   record.trace_id = trace.trace_id;
   record.peer = stream.peer;
-  if (client.through_proxy) record.client = client.text;
+  if (exchange.client.through_proxy) record.client = exchange.client.text;
   record.protocol = stream.protocol;
   record.method = stream.head.method;
   record.path = stream.head.path();

@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "gateway/proxy/client_address.h"
+
 namespace sluice {
 namespace {
 
@@ -73,7 +75,7 @@ class RouteMatcher::Subject {
       host = std::string_view(buffer_.data(), size);
       host_hash = hash(host);
     }
-    if (matcher.uses_clients_) client = peer_ip_address(peer);
+    if (matcher.uses_clients_) client = parse_ip_address(host_of_peer(peer));
   }
   Subject(const Subject&) = delete;
 

@@ -30,7 +30,7 @@ class RouteMatcher {
     bool lenient_body = false;
     std::span<const std::uint32_t> rest = {};  // the routes that may match, from `first` on
   };
-  // `peer`: the client's address as transports name it. kRouteNotFound, or kMethodNotAllowed when only the
+  // `peer`: the client's address, with or without port. kRouteNotFound, or kMethodNotAllowed when only the
   // method is in the way.
   Result<HeadMatch> match(const RequestHead& head, std::string_view peer) const;
 
