@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "gateway/base/address.h"
 #include "gateway/runtime/time_source.h"
@@ -54,14 +55,21 @@ class PickTicket {
 };
 
 // Hands out the state of an endpoint by its identity, the same to every shard and across reloads.
-// Threads: any; used when a configuration is built, not while serving.
+// Threads: any; used when a cluster's endpoints change and by operators' pages, not by requests.
 class EndpointRegistry {
  public:
   std::shared_ptr<EndpointState> get(const std::string& cluster, const Address& address);
+  // Those that somebody holds, in order of cluster and address.
+  std::vector<std::shared_ptr<EndpointState>> live();
+  // Also endpoints gone lately: at most twice those alive, and a few.
+  std::size_t size() const;
 
  private:
-  std::mutex mutex_;
+  void forget_dead();
+
+  mutable std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, std::weak_ptr<EndpointState>> states_;
+  std::size_t forget_at_ = 64;
 };
 
 }  // namespace sluice

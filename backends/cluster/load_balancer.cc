@@ -3,15 +3,11 @@
 namespace sluice {
 namespace {
 
-bool usable(const Candidate& c) noexcept {
-  return c.eligible && c.weight != 0;
-}
-
 // Smooth weighted round robin whose set of candidates may differ from call to call: those that are not
 // eligible neither earn credit nor pay.
 class RoundRobin final : public LoadBalancer {
  public:
-  std::optional<std::size_t> pick(std::span<const Candidate> candidates, Random&) override {
+  std::optional<std::size_t> pick(std::span<const Candidate> candidates, std::uint64_t, Random&) override {
     credit_.resize(candidates.size());
     std::optional<std::size_t> best;
     std::int64_t total = 0;
@@ -31,7 +27,8 @@ class RoundRobin final : public LoadBalancer {
 
 class LeastLoaded final : public LoadBalancer {
  public:
-  std::optional<std::size_t> pick(std::span<const Candidate> candidates, Random& random) override {
+  std::optional<std::size_t> pick(std::span<const Candidate> candidates, std::uint64_t,
+                                  Random& random) override {
     usable_.clear();
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       if (usable(candidates[i])) usable_.push_back(i);

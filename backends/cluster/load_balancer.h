@@ -17,13 +17,19 @@ struct Candidate {
   bool eligible = true;  // not tried by this call and not avoided
 };
 
+inline bool usable(const Candidate& candidate) noexcept {
+  return candidate.eligible && candidate.weight != 0;
+}
+
 // Chooses among endpoints. Pure but for its own turn-keeping; one per cluster and shard. Threads: its
 // shard's.
 class LoadBalancer {
  public:
   virtual ~LoadBalancer() = default;
-  // The index of an eligible candidate with a weight above zero; nullopt if there is none.
-  virtual std::optional<std::size_t> pick(std::span<const Candidate> candidates, Random& random) = 0;
+  // The index of an eligible candidate with a weight above zero; nullopt if there is none. `key` is the
+  // hash of what tells requests apart; only hashing balancers heed it.
+  virtual std::optional<std::size_t> pick(std::span<const Candidate> candidates, std::uint64_t key,
+                                          Random& random) = 0;
 };
 
 // Each in turn, in proportion to weights: smooth weighted round robin over the eligible.

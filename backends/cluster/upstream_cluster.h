@@ -2,36 +2,53 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
-#include "backends/cluster/endpoint_state.h"
+#include "backends/cluster/cluster_endpoint.h"
+#include "backends/cluster/hash_key.h"
 #include "backends/cluster/load_balancer.h"
-#include "backends/cluster/upstream_pool.h"
+#include "gateway/base/result.h"
 #include "gateway/runtime/loop.h"
 
 namespace sluice {
 
-// One shard's view of a cluster: its endpoints with their pools, and the load balancer. What the process
-// shares about an endpoint is its EndpointState. Threads: its loop's.
+enum class BalancerPolicy : std::uint8_t { kRoundRobin, kLeastLoaded, kRingHash, kMaglev };
+
+// How a cluster chooses; the configuration names and describes it.
+struct ClusterPolicy {
+  BalancerPolicy balancer = BalancerPolicy::kLeastLoaded;
+  std::vector<HashSource> hash_by = {};  // for the hashing balancers
+  std::optional<std::string> prefer_zone = {};
+};
+
+// What a pick goes by. Borrows what it refers to.
+struct PickRequest {
+  std::span<const std::shared_ptr<const EndpointState>> tried = {};  // that failed this call
+  std::span<const std::string> tags = {};                            // an endpoint must have all of them
+  std::optional<std::uint64_t> key = {};  // equal keys go to the same endpoint; without one, to any
+};
+
+// One shard's view of a cluster: its endpoints, and the load balancer over them. The endpoints are replaced
+// as a whole when the configuration or discovery says so; what is under way keeps the endpoint it was given.
+// What the process shares about an endpoint is its EndpointState. Threads: its loop's.
 class UpstreamCluster {
  public:
-  struct Endpoint {
-    std::shared_ptr<EndpointState> state;  // shared with the other shards and the registry
-    std::uint32_t weight = 1;
-    std::unique_ptr<UpstreamPool> pool;
-  };
+  UpstreamCluster(Loop& loop, std::string name, EndpointSet endpoints, ClusterPolicy policy);
 
-  UpstreamCluster(Loop& loop, std::string name, std::vector<Endpoint> endpoints,
-                  std::unique_ptr<LoadBalancer> balancer);
+  void set_endpoints(EndpointSet endpoints);
 
-  // An endpoint that is not among `tried` and has not just refused a connection; if there is none, one that
-  // has; if all were tried, any. kNoEndpoint when every weight is zero.
-  Result<std::size_t> pick(std::span<const std::uint32_t> tried);
+  // Of the endpoints that have the tags: one that this call has not tried, that has not just refused a
+  // connection and that stands in the preferred zone. Where there is none, first the zone is waived, then
+  // the refusal, then the tries. kNoEndpoint when no endpoint with the tags has a weight.
+  Result<std::shared_ptr<const ClusterEndpoint>> pick(const PickRequest& request);
 
-  Endpoint& operator[](std::size_t index) noexcept { return endpoints_[index]; }
-  std::size_t size() const noexcept { return endpoints_.size(); }
+  // A request's key, where the balancer hashes. `client` is the client's address and port.
+  std::optional<std::uint64_t> key_of(const Request& request, std::string_view client) const;
+
+  const EndpointSet& endpoints() const noexcept { return endpoints_; }
   const std::string& name() const noexcept { return name_; }
   Loop& loop() noexcept { return loop_; }
 
@@ -40,14 +57,18 @@ class UpstreamCluster {
   static constexpr Duration kAvoidAfterConnectFailure = std::chrono::seconds(1);
 
  private:
-  enum class Strictness { kPreferred, kNotTried, kAny };
-  std::optional<std::size_t> pick_among(std::span<const std::uint32_t> tried, Strictness strictness);
+  // Each waives one condition more than the one before.
+  enum class Strictness : std::uint8_t { kPreferredZone, kNotAvoided, kNotTried, kAny };
+  bool eligible(const ClusterEndpoint& endpoint, const PickRequest& request, Strictness strictness,
+                TimePoint now) const;
+  std::optional<std::size_t> pick_among(const PickRequest& request, std::uint64_t key, Strictness strictness);
 
   Loop& loop_;
   std::string name_;
-  std::vector<Endpoint> endpoints_;
-  std::unique_ptr<LoadBalancer> balancer_;
-  std::vector<Candidate> candidates_;  // scratch of pick()
+  ClusterPolicy policy_;
+  EndpointSet endpoints_;
+  std::unique_ptr<LoadBalancer> balancer_;  // over endpoints_, by index
+  std::vector<Candidate> candidates_;       // scratch of pick()
 };
 
 }  // namespace sluice

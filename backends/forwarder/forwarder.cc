@@ -28,9 +28,13 @@ class Connecting final : public UpstreamPool::Observer {
 
 Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) {
   UpstreamCluster& cluster = *call.target;
-  const Result<std::size_t> picked = cluster.pick(call.tried);
+  PickRequest request{.tried = call.tried};
+  if (call.tags != nullptr) request.tags = *call.tags;
+  const std::string& client = call.record->client.empty() ? call.record->peer : call.record->client;
+  request.key = cluster.key_of(*call.request, client);
+  const Result<std::shared_ptr<const ClusterEndpoint>> picked = cluster.pick(request);
   if (!picked) co_return fail(picked.error());
-  UpstreamCluster::Endpoint& endpoint = cluster[*picked];
+  const ClusterEndpoint& endpoint = **picked;
   PickTicket ticket(*endpoint.state);
   ExchangeRecord& record = *call.record;
   record.endpoint = endpoint.state->name;
@@ -44,7 +48,7 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
     if (connecting.began()) {
       endpoint.state->avoid(loop_.now() + UpstreamCluster::kAvoidAfterConnectFailure);
       endpoint.state->failures.fetch_add(1, std::memory_order_relaxed);
-      call.tried.push_back(static_cast<std::uint32_t>(*picked));
+      call.tried.push_back(endpoint.state);
     }
     co_return fail(std::move(lease.error()));
   }
@@ -54,7 +58,7 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   // What was relayed as it arrived is gone: only the client could send it again.
   if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
   if (!relayed && relayed.error().fault() == Fault::kUpstream) {
-    call.tried.push_back(static_cast<std::uint32_t>(*picked));
+    call.tried.push_back(endpoint.state);
     if (relayed.error().retriable == Retriable::kReused) {
       // A kept-alive connection that was closed under the request is not held against the endpoint. The other
       // idle ones are as old, and a backend that ends ends them all: the next attempt connects afresh.

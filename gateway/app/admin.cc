@@ -81,13 +81,13 @@ class Admin final : public StreamHandler {
   std::string clusters() const {
     const TimePoint now = gateway_.control().now();
     std::string out = "{\"clusters\":[";
-    std::size_t endpoint = 0;
     bool first_cluster = true;
     for (const config::Cluster& c : gateway_.config().clusters) {
       fmt::format_to(std::back_inserter(out), "{}{{\"name\":{},\"endpoints\":[",
                      std::exchange(first_cluster, false) ? "" : ",", quoted(c.name));
-      for (std::size_t i = 0; i < c.endpoints.size(); ++i, ++endpoint) {
-        const EndpointState& e = *gateway_.endpoints()[endpoint];
+      for (std::size_t i = 0; i < c.endpoints.size(); ++i) {
+        const auto state = gateway_.endpoint(c.name, c.endpoints[i].address);
+        const EndpointState& e = *state;
         fmt::format_to(std::back_inserter(out),
                        "{}{{\"address\":{},\"weight\":{},\"state\":\"{}\",\"in_flight\":{},\"attempts\":{},"
                        "\"failures\":{}}}",

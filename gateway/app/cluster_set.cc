@@ -1,65 +1,119 @@
 #include "gateway/app/cluster_set.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice {
 namespace {
 
-std::unique_ptr<LoadBalancer> make_balancer(config::LoadBalancer::Policy policy) {
+BalancerPolicy balancer_policy(config::LoadBalancer::Policy policy) {
   switch (policy) {
     case config::LoadBalancer::Policy::kRoundRobin:
-      return make_round_robin();
-    default:
-      break;
+      return BalancerPolicy::kRoundRobin;
+    case config::LoadBalancer::Policy::kLeastLoaded:
+      return BalancerPolicy::kLeastLoaded;
+    case config::LoadBalancer::Policy::kRingHash:
+      return BalancerPolicy::kRingHash;
+    case config::LoadBalancer::Policy::kMaglev:
+      return BalancerPolicy::kMaglev;
   }
-  return make_least_loaded();
+  std::unreachable();
 }
 
-PoolMetrics pool_metrics(Metrics& metrics, const std::string& cluster, const std::string& endpoint) {
-  const Labels labels{{"cluster", cluster}, {"endpoint", endpoint}};
-  return {
-      metrics.gauge("sluice_upstream_connections", "Connections to an endpoint, also those being opened.",
-                    labels),
-      metrics.gauge("sluice_upstream_connections_idle", "Connections kept for a next request.", labels),
-      metrics.gauge("sluice_upstream_waiting", "Requests that wait for a connection.", labels),
-      metrics.counter("sluice_upstream_connects_total", "Connections begun.", labels),
-      metrics.counter("sluice_upstream_connect_failures_total", "Connections refused or timed out.", labels),
-      metrics.counter("sluice_upstream_overflows_total",
-                      "Requests that found no connection and no room to wait.", labels)};
+HashSource hash_source(const config::HashKey& key) {
+  if (key.header) return {HashSource::Kind::kHeader, *key.header};
+  if (key.cookie) return {HashSource::Kind::kCookie, *key.cookie};
+  if (key.member) return {HashSource::Kind::kMember, *key.member};
+  return {HashSource::Kind::kAddress, {}};
 }
+
+ClusterPolicy cluster_policy(const config::LoadBalancer& balancer) {
+  ClusterPolicy policy{.balancer = balancer_policy(balancer.policy), .prefer_zone = balancer.prefer_zone};
+  for (const config::HashKey& key : balancer.hash_by)
+    policy.hash_by.push_back(hash_source(key));
+  return policy;
+}
+
+// A pool and the series it counts in, which end after it.
+struct CountedPool {
+  std::shared_ptr<PoolSeries> series;
+  UpstreamPool pool;
+};
 
 }  // namespace
 
 ClusterSet::ClusterSet(Loop& loop, Connector& connector, Metrics& metrics, EndpointRegistry& endpoints)
-    : loop_(loop), connector_(connector), metrics_(metrics), endpoints_(endpoints) {}
+    : loop_(loop), connector_(connector), endpoints_(endpoints), series_(metrics) {}
 
 void ClusterSet::update(const std::vector<config::Cluster>& clusters) {
-  std::map<std::string, std::shared_ptr<UpstreamCluster>, std::less<>> updated;
-  for (const config::Cluster& c : clusters)
-    updated.emplace(c.name, make(c));
+  std::map<std::string, Entry, std::less<>> updated;
+  for (const config::Cluster& c : clusters) {
+    const auto old = clusters_.find(c.name);
+    const Entry* running = old == clusters_.end() ? nullptr : &old->second;
+    const bool unchanged = running != nullptr && running->settings == c;
+    updated.emplace(c.name, unchanged ? *running : make(c, running));
+  }
   clusters_ = std::move(updated);
+  series_.forget_dead();
+}
+
+void ClusterSet::set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints) {
+  const auto found = clusters_.find(cluster);
+  if (found == clusters_.end()) return;
+  Entry& entry = found->second;
+  entry.cluster->set_endpoints(make_endpoints(entry.settings, endpoints, &entry));
+  entry.discovered = std::move(endpoints);
+  series_.forget_dead();
 }
 
 std::shared_ptr<UpstreamCluster> ClusterSet::find(std::string_view name) const {
   const auto found = clusters_.find(name);
-  return found == clusters_.end() ? nullptr : found->second;
+  return found == clusters_.end() ? nullptr : found->second.cluster;
 }
 
-std::shared_ptr<UpstreamCluster> ClusterSet::make(const config::Cluster& c) {
-  PoolOptions pool;
-  pool.max_connections = c.pool.max_connections;
-  pool.max_waiting = c.pool.max_waiting;
-  pool.max_idle = c.pool.max_idle;
-  pool.idle_timeout = c.pool.idle_timeout;
-  std::vector<UpstreamCluster::Endpoint> endpoints;
-  for (const config::Endpoint& e : c.endpoints) {
-    auto state = endpoints_.get(c.name, e.address);
-    auto metrics = pool_metrics(metrics_, c.name, state->name);
-    endpoints.push_back(
-        {state, e.weight, std::make_unique<UpstreamPool>(loop_, connector_, e.address, pool, metrics)});
+ClusterSet::Entry ClusterSet::make(const config::Cluster& settings, const Entry* old) {
+  Entry entry{settings, {}, {}};
+  if (old != nullptr && old->settings.discovery == settings.discovery) entry.discovered = old->discovered;
+  entry.cluster =
+      std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(settings, entry.discovered, old),
+                                        cluster_policy(settings.load_balancer));
+  return entry;
+}
+
+EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings,
+                                       const std::vector<config::Endpoint>& discovered, const Entry* old) {
+  // The pools that may go on serving, by the state of their endpoint.
+  std::map<const EndpointState*, std::shared_ptr<UpstreamPool>> pools;
+  if (old != nullptr && old->settings.pool == settings.pool) {
+    for (const auto& endpoint : old->cluster->endpoints())
+      pools.emplace(endpoint->state.get(), endpoint->pool);
   }
-  return std::make_shared<UpstreamCluster>(loop_, c.name, std::move(endpoints),
-                                           make_balancer(c.load_balancer.policy));
+  EndpointSet set;
+  for (const auto* list : {&settings.endpoints, &discovered}) {
+    for (const config::Endpoint& e : *list) {
+      auto state = endpoints_.get(settings.name, e.address);
+      auto& pool = pools[state.get()];
+      if (pool == nullptr) pool = make_pool(settings, *state);
+      set.push_back(std::make_shared<const ClusterEndpoint>(
+          ClusterEndpoint{.state = state, .weight = e.weight, .zone = e.zone, .tags = e.tags, .pool = pool}));
+    }
+  }
+  return set;
+}
+
+std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const config::Cluster& settings,
+                                                    const EndpointState& endpoint) {
+  PoolOptions options;
+  options.max_connections = settings.pool.max_connections;
+  options.max_waiting = settings.pool.max_waiting;
+  options.max_idle = settings.pool.max_idle;
+  options.idle_timeout = settings.pool.idle_timeout;
+  auto series = series_.get(settings.name, endpoint.name);
+  const PoolMetrics cells = series->cells();
+  std::shared_ptr<CountedPool> counted(
+      new CountedPool{std::move(series), UpstreamPool(loop_, connector_, endpoint.address, options, cells)});
+  UpstreamPool* pool = &counted->pool;
+  return {std::move(counted), pool};
 }
 
 }  // namespace sluice

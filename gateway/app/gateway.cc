@@ -68,7 +68,6 @@ Result<void> Gateway::open() {
   access_log_ = std::move(*sink);
 
   shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_);
-  find_endpoint_states();
   Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_);
   if (!plan) return fail(std::move(plan.error()));
   const std::shared_ptr<const RouteMatcher> matcher = compile_routes(*config_);
@@ -88,14 +87,6 @@ void Gateway::adopt_listeners(std::vector<BoundListener> listeners) {
   for (const BoundListener& l : listeners)
     l.limit->max = l.max_connections;
   listeners_ = std::move(listeners);
-}
-
-void Gateway::find_endpoint_states() {
-  endpoint_states_.clear();
-  for (const config::Cluster& c : config_->clusters) {
-    for (const config::Endpoint& e : c.endpoints)
-      endpoint_states_.push_back(registry_.get(c.name, e.address));
-  }
 }
 
 std::int64_t Gateway::open_connections() const {
@@ -205,16 +196,7 @@ Task<std::string> Gateway::metrics_text() {
     shard.sample();
     return 0;
   });
-  for (const auto& e : endpoint_states_) {
-    const Labels labels{{"cluster", e->cluster}, {"endpoint", e->name}};
-    control_metrics_.gauge("sluice_upstream_in_flight", "Attempts under way at an endpoint.", labels)
-        .set(static_cast<double>(e->in_flight.load(std::memory_order_relaxed)));
-    control_metrics_.counter("sluice_upstream_attempts_total", "Attempts sent to an endpoint.", labels)
-        .raise_to(e->attempts.load(std::memory_order_relaxed));
-    control_metrics_
-        .counter("sluice_upstream_failures_total", "Attempts that failed by the endpoint's fault.", labels)
-        .raise_to(e->failures.load(std::memory_order_relaxed));
-  }
+  sample_endpoints();
   access_log_->sample(control_metrics_, "access");
   control_metrics_.gauge("sluice_config_generation", "How many configurations were in force so far.")
       .set(static_cast<double>(generation_));
@@ -223,6 +205,31 @@ Task<std::string> Gateway::metrics_text() {
   for (const auto& shard : shards_)
     all.push_back(&shard->metrics());
   co_return render_prometheus(all);
+}
+
+void Gateway::sample_endpoints() {
+  constexpr std::string_view kInFlight = "sluice_upstream_in_flight";
+  constexpr std::string_view kAttempts = "sluice_upstream_attempts_total";
+  constexpr std::string_view kFailures = "sluice_upstream_failures_total";
+  std::set<std::pair<std::string, std::string>> sampled;
+  for (const auto& e : registry_.live()) {
+    const Labels labels{{"cluster", e->cluster}, {"endpoint", e->name}};
+    control_metrics_.gauge(kInFlight, "Attempts under way at an endpoint.", labels)
+        .set(static_cast<double>(e->in_flight.load(std::memory_order_relaxed)));
+    control_metrics_.counter(kAttempts, "Attempts sent to an endpoint.", labels)
+        .raise_to(e->attempts.load(std::memory_order_relaxed));
+    control_metrics_.counter(kFailures, "Attempts that failed by the endpoint's fault.", labels)
+        .raise_to(e->failures.load(std::memory_order_relaxed));
+    sampled.emplace(e->cluster, e->name);
+    sampled_endpoints_.erase({e->cluster, e->name});
+  }
+  // What is left was there at the last scrape and is gone.
+  for (const auto& [cluster, endpoint] : sampled_endpoints_) {
+    const Labels labels{{"cluster", cluster}, {"endpoint", endpoint}};
+    for (const std::string_view name : {kInFlight, kAttempts, kFailures})
+      control_metrics_.remove(name, labels);
+  }
+  sampled_endpoints_ = std::move(sampled);
 }
 
 struct Gateway::PendingReload {
@@ -306,7 +313,6 @@ Task<void> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPla
     log_.set_lowest(to_log_level(next->observability.log.level));
   config_ = std::move(next);
   ++generation_;
-  find_endpoint_states();
   watch_config();
 }
 

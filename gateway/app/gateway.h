@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
@@ -79,8 +81,10 @@ class Gateway {
   bool draining() const noexcept { return draining_; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
   std::int64_t open_streams() const noexcept { return streams_.open.load(std::memory_order_relaxed); }
-  // The process-wide state of the configuration's endpoints, in its order.
-  const std::vector<std::shared_ptr<EndpointState>>& endpoints() const noexcept { return endpoint_states_; }
+  // What the process knows of an endpoint, across shards.
+  std::shared_ptr<const EndpointState> endpoint(const std::string& cluster, const Address& address) {
+    return registry_.get(cluster, address);
+  }
 
   // Runs a function on every shard's thread and yields the results in the shards' order.
   Task<std::vector<std::vector<StreamSnapshot>>> streams();
@@ -107,7 +111,7 @@ class Gateway {
   Task<void> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
   void note_reload(const std::string& by, const ReloadReport& report);
   void adopt_listeners(std::vector<BoundListener> listeners);
-  void find_endpoint_states();
+  void sample_endpoints();
   void watch_config();
   // On the listeners of the configuration in force; the admin's are not counted.
   std::int64_t open_connections() const;
@@ -121,7 +125,7 @@ class Gateway {
   InheritedSockets inherited_;  // what is left of them is closed when the listeners are open
   std::unique_ptr<LogSink> access_log_;
   EndpointRegistry registry_;
-  std::vector<std::shared_ptr<EndpointState>> endpoint_states_;
+  std::set<std::pair<std::string, std::string>> sampled_endpoints_;  // cluster and name, at the last scrape
   StreamLimit streams_;
   std::vector<BoundListener> listeners_;
   std::unique_ptr<SharedServices> shared_;

@@ -97,12 +97,14 @@ std::uint64_t Histogram::count() const noexcept {
 }
 
 struct Metrics::Registry {
+  using SeriesMap = std::map<std::string, void*, std::less<>>;  // by canonical labels
+
   struct Family {
     Type type;
     std::string help;
     std::vector<std::string> label_names;
     std::vector<double> bounds;
-    std::map<std::string, void*, std::less<>> series;  // by canonical labels
+    SeriesMap series;
   };
 
   // Blocks of whole cache lines: the cells of one thread lie together and never beside those of another,
@@ -169,17 +171,41 @@ struct Metrics::Registry {
   }
 
   void* create_cell(const Family& family) {
+    static_assert(sizeof(Counter) == sizeof(Gauge) && alignof(Counter) == alignof(Gauge));
     switch (family.type) {
       case Type::kCounter:
-        return new (arena.allocate<Counter>(1).data()) Counter();
+        return new (small_cell()) Counter();
       case Type::kGauge:
-        return new (arena.allocate<Gauge>(1).data()) Gauge();
+        return new (small_cell()) Gauge();
       case Type::kHistogram:
         break;
     }
     const std::span<Counter> buckets = arena.allocate<Counter>(family.bounds.size() + 1);
     std::uninitialized_default_construct(buckets.begin(), buckets.end());
     return new (arena.allocate<Histogram>(1).data()) Histogram(family.bounds, buckets);
+  }
+
+  void* small_cell() {
+    if (free.empty()) return arena.allocate<Counter>(1).data();
+    void* cell = free.back();
+    free.pop_back();
+    return cell;
+  }
+
+  void remove(std::string_view name, Labels labels) {
+    std::ranges::sort(labels, {}, &Labels::value_type::first);
+    const auto family = families.find(name);
+    if (family == families.end()) return;
+    if (family->second.type == Type::kHistogram) mistake(name, "a histogram's series cannot be removed");
+    const auto found = family->second.series.find(canonical(labels));
+    if (found != family->second.series.end()) removed.push_back(family->second.series.extract(found));
+  }
+
+  // Only when no snapshot reads them.
+  void reuse_removed() {
+    for (const auto& node : removed)
+      free.push_back(node.mapped());
+    removed.clear();
   }
 
   void count_drop(std::string_view name) {
@@ -190,6 +216,8 @@ struct Metrics::Registry {
 
   std::map<std::string, Family, std::less<>> families;
   Arena arena;
+  std::vector<SeriesMap::node_type> removed;  // a snapshot may still read them
+  std::vector<void*> free;                    // cells of a counter's or a gauge's size
 };
 
 Metrics::Metrics() : registry_(std::make_unique<Registry>()) {}
@@ -211,9 +239,19 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, cons
   return *static_cast<Histogram*>(registry_->find_or_create(Type::kHistogram, name, help, labels, bounds));
 }
 
-std::vector<Metrics::FamilyView> Metrics::families() const {
+void Metrics::remove(std::string_view name, const Labels& labels) {
   const std::lock_guard lock(mutex_);
-  std::vector<FamilyView> views;
+  registry_->remove(name, labels);
+  // Acquires what the readers did; a new one cannot come while the lock is held.
+  if (readers_.load(std::memory_order_acquire) == 0) registry_->reuse_removed();
+}
+
+Metrics::Snapshot Metrics::families() const {
+  const std::lock_guard lock(mutex_);
+  Snapshot snapshot;
+  readers_.fetch_add(1, std::memory_order_relaxed);
+  snapshot.readers_.reset(&readers_);
+  std::vector<FamilyView>& views = snapshot.families_;
   views.reserve(registry_->families.size());
   for (const auto& [name, family] : registry_->families) {
     FamilyView& view = views.emplace_back(name, family.help, family.type, family.bounds);
@@ -221,7 +259,7 @@ std::vector<Metrics::FamilyView> Metrics::families() const {
     for (const auto& [labels, cell] : family.series)
       view.series.emplace_back(labels, cell);
   }
-  return views;
+  return snapshot;
 }
 
 }  // namespace sluice

@@ -83,7 +83,8 @@ using Labels = std::vector<std::pair<std::string_view, std::string>>;
 // The cells of one thread, by metric name and labels. Each shard has one, the control thread has one; a
 // scrape merges them all (render_prometheus). No two Metrics share a cache line.
 //
-// counter(), gauge() and histogram() find or create a cell; the reference is valid as long as the Metrics.
+// counter(), gauge() and histogram() find or create a cell; the reference is valid as long as the Metrics, or
+// until remove() is called for it.
 // They cost a lock and a search (0.2 µs), so they are called when a chain is built, or once for a
 // label value first met while serving, never for each request: keep the reference. Threads: any may call
 // them; the cell's updates belong to one thread.
@@ -111,10 +112,16 @@ class Metrics {
   Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels,
                        std::span<const double> bounds);
 
+  // Ends a series, for what exists no more (an endpoint that discovery dropped); nothing if there is none.
+  // Counters and gauges only, since histograms' cells are not reused. The thread that writes the cell calls
+  // it, having dropped every reference: the cell serves a later series.
+  void remove(std::string_view name, const Labels& labels);
+
   enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };
 
-  // What a scrape reads. The views point into the Metrics and are valid as long as it; the cells go on
-  // changing. `labels` is the canonical text without braces: names in order, values escaped.
+  // What a scrape reads. The views point into the Metrics and are valid as long as the Snapshot; the cells go
+  // on changing, and a series removed meanwhile stays readable. `labels` is the canonical text without
+  // braces: names in order, values escaped.
   struct SeriesView {
     std::string_view labels;
     const void* cell;  // a Counter, Gauge or Histogram, as the family's type says
@@ -126,13 +133,39 @@ class Metrics {
     std::span<const double> bounds;  // kHistogram only
     std::vector<SeriesView> series;
   };
-  std::vector<FamilyView> families() const;  // in order of name, series in order of labels
+  class Snapshot {
+   public:
+    Snapshot(Snapshot&& other) noexcept = default;
+    Snapshot& operator=(Snapshot&&) = delete;
+
+    // In order of name, series in order of labels.
+    auto begin() const noexcept { return families_.begin(); }
+    auto end() const noexcept { return families_.end(); }
+    std::size_t size() const noexcept { return families_.size(); }
+    bool empty() const noexcept { return families_.empty(); }
+    const FamilyView& operator[](std::size_t index) const noexcept { return families_[index]; }
+    const FamilyView& front() const noexcept { return families_.front(); }
+
+   private:
+    friend class Metrics;
+    Snapshot() = default;
+    struct Release {
+      void operator()(std::atomic<int>* readers) const noexcept {
+        readers->fetch_sub(1, std::memory_order_release);
+      }
+    };
+    std::vector<FamilyView> families_;
+    std::unique_ptr<std::atomic<int>, Release> readers_;
+  };
+  // The Metrics outlive it.
+  Snapshot families() const;
 
  private:
   struct Registry;
 
   mutable std::mutex mutex_;
-  std::unique_ptr<Registry> registry_;  // guarded by mutex_
+  std::unique_ptr<Registry> registry_;   // guarded by mutex_
+  mutable std::atomic<int> readers_{0};  // snapshots that live; a new one is counted under mutex_
 };
 
 }  // namespace sluice

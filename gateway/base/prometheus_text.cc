@@ -41,10 +41,10 @@ void add(Metrics::Type type, const void* cell, Merged& to) {
     to.buckets[i] += histogram.buckets()[i].value();
 }
 
-std::map<std::string_view, MergedFamily> merge(std::span<const Metrics* const> threads) {
+std::map<std::string_view, MergedFamily> merge(std::span<const Metrics::Snapshot> threads) {
   std::map<std::string_view, MergedFamily> merged;
-  for (const Metrics* metrics : threads) {
-    for (Metrics::FamilyView& view : metrics->families()) {
+  for (const Metrics::Snapshot& snapshot : threads) {
+    for (const Metrics::FamilyView& view : snapshot) {
       MergedFamily& family =
           merged.try_emplace(view.name, view, decltype(MergedFamily::series){}).first->second;
       if (family.first.type != view.type || !std::ranges::equal(family.first.bounds, view.bounds)) {
@@ -138,8 +138,11 @@ void append_family(const MergedFamily& merged, std::string& out) {
 }  // namespace
 
 std::string render_prometheus(std::span<const Metrics* const> threads) {
+  std::vector<Metrics::Snapshot> snapshots;  // what is merged points into them
+  for (const Metrics* metrics : threads)
+    snapshots.push_back(metrics->families());
   std::string out;
-  for (const auto& [name, family] : merge(threads))
+  for (const auto& [name, family] : merge(snapshots))
     append_family(family, out);
   return out;
 }

@@ -13,6 +13,7 @@
 namespace sluice {
 
 class UpstreamCluster;
+struct EndpointState;
 
 // One upstream call: a request, where it goes, the edits it is sent with, and when it must have what. Cheap
 // to copy: each attempt gets a fresh one, so that attempts never see each other's edits. It may outlive the
@@ -29,7 +30,7 @@ struct Call {
   ExchangeRecord* record = nullptr;
 
   std::uint32_t attempt = 1;
-  std::vector<std::uint32_t> tried = {};  // endpoints of the target that failed this call, by index
+  std::vector<std::shared_ptr<const EndpointState>> tried = {};  // endpoints that failed this call
 };
 
 }  // namespace sluice

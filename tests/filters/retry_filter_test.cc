@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "backends/cluster/endpoint_state.h"
 #include "tests/filters/exchange_rig.h"
 
 namespace sluice::test {
@@ -80,13 +81,16 @@ TEST_F(RetryFilterTest, AnAttemptDoesNotSeeTheEditsOfTheOneBefore) {
 }
 
 TEST_F(RetryFilterTest, AnAttemptKnowsWhichEndpointsFailedBefore) {
-  std::vector<std::vector<std::uint32_t>> seen;
+  using Endpoints = std::vector<std::shared_ptr<const EndpointState>>;
+  const auto one = std::make_shared<const EndpointState>("models", Address::tcp("one", 1));
+  const auto two = std::make_shared<const EndpointState>("models", Address::tcp("two", 1));
+  std::vector<Endpoints> seen;
   (void)run(3, [&](Call& call, ResponseWriter&) {
     seen.push_back(call.tried);
-    call.tried.push_back(call.attempt * 10);
+    call.tried.push_back(call.attempt == 1 ? one : two);
     return failure(Retriable::kAlways);
   });
-  EXPECT_EQ(seen, (std::vector<std::vector<std::uint32_t>>{{}, {10}, {10, 20}}));
+  EXPECT_EQ(seen, (std::vector<Endpoints>{{}, {one}, {one, two}}));
 }
 
 TEST_F(RetryFilterTest, AStaleConnectionIsRetriedToo) {

@@ -30,15 +30,16 @@ MemoryGateway::~MemoryGateway() {
 
 void MemoryGateway::build_clusters(const GatewayPlan& plan) {
   for (const GatewayPlan::Cluster& c : plan.clusters) {
-    std::vector<UpstreamCluster::Endpoint> endpoints;
+    EndpointSet endpoints;
     for (const std::string& text : c.endpoints) {
       const Address address = parse_address(text).value();
-      endpoints.push_back({registry_.get(c.name, address), 1,
-                           std::make_unique<UpstreamPool>(loop, network, address, c.pool,
-                                                          pool_metrics(metrics, c.name + "/" + text))});
+      endpoints.push_back(std::make_shared<const ClusterEndpoint>(
+          ClusterEndpoint{.state = registry_.get(c.name, address),
+                          .pool = std::make_shared<UpstreamPool>(
+                              loop, network, address, c.pool, pool_metrics(metrics, c.name + "/" + text))}));
     }
-    clusters_.push_back(std::make_unique<UpstreamCluster>(
-        loop, c.name, std::move(endpoints), c.round_robin ? make_round_robin() : make_least_loaded()));
+    clusters_.push_back(std::make_unique<UpstreamCluster>(loop, c.name, std::move(endpoints),
+                                                          ClusterPolicy{.balancer = c.balancer}));
   }
 }
 
@@ -90,8 +91,8 @@ std::string MemoryGateway::leftovers() {
   note("connects under way", static_cast<std::int64_t>(network.pending()));
   note("read buffers", static_cast<std::int64_t>(loop.buffers().blocks_in_use()));
   for (std::size_t i = 0; i < clusters_.size(); ++i) {
-    for (std::size_t e = 0; e < clusters_[i]->size(); ++e) {
-      const EndpointState& state = *(*clusters_[i])[e].state;
+    for (const auto& endpoint : clusters_[i]->endpoints()) {
+      const EndpointState& state = *endpoint->state;
       const PoolMetrics pool = pool_metrics(metrics, plan_.clusters[i].name + "/" + state.name);
       note(state.name + " in flight", state.in_flight);
       note(state.name + " waiting", static_cast<std::int64_t>(pool.waiting.value()));

@@ -27,7 +27,7 @@ struct GatewayPlan {
     std::string name = "models";
     std::vector<std::string> endpoints = {"one:1"};
     PoolOptions pool = {};
-    bool round_robin = true;
+    BalancerPolicy balancer = BalancerPolicy::kRoundRobin;
   };
   struct Route {
     std::string name = "all";
@@ -54,7 +54,7 @@ class MemoryGateway {
   TestClient connect();
 
   UpstreamCluster& cluster(std::size_t index = 0) { return *clusters_[index]; }
-  EndpointState& endpoint(std::size_t index = 0) { return *cluster()[index].state; }
+  EndpointState& endpoint(std::size_t index = 0) { return *cluster().endpoints()[index]->state; }
   Proxy& proxy() { return *proxy_; }
   std::size_t connections() const noexcept { return connections_.size(); }
   // The one exchange in flight; null if there is none.

@@ -28,6 +28,15 @@ TEST(EndpointRegistryTest, WhatIsKnownSurvivesAsLongAsSomeoneHoldsIt) {
   EXPECT_FALSE(registry.get("models", Address::tcp("a", 1))->avoided(TimePoint(std::chrono::seconds(4))));
 }
 
+TEST(EndpointRegistryTest, EndpointsThatComeAndGoLeaveNothingBehind) {
+  EndpointRegistry registry;
+  const auto kept = registry.get("models", Address::tcp("kept", 1));
+  for (int i = 0; i < 10'000; ++i)
+    (void)registry.get("models", Address::tcp("10.0.0." + std::to_string(i), 8000));
+  EXPECT_LE(registry.size(), 64u);
+  EXPECT_EQ(registry.live(), (std::vector{kept}));
+}
+
 TEST(EndpointStateTest, AnEndpointIsAvoidedUntilTheInstantGiven) {
   EndpointState state("models", Address::tcp("a", 1));
   EXPECT_FALSE(state.avoided(TimePoint(Duration(1))));

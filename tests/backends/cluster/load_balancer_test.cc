@@ -12,7 +12,7 @@ class LoadBalancerTest : public ::testing::Test {
   std::vector<int> pick_many(LoadBalancer& balancer, const std::vector<Candidate>& candidates, int picks) {
     std::vector<int> counts(candidates.size());
     for (int i = 0; i < picks; ++i)
-      ++counts[balancer.pick(candidates, random_).value()];
+      ++counts[balancer.pick(candidates, 0, random_).value()];
     return counts;
   }
 
@@ -23,9 +23,9 @@ class LoadBalancerTest : public ::testing::Test {
 
 TEST_F(LoadBalancerTest, NoneIsPickedWhereNoneIsEligibleOrHasAWeight) {
   for (LoadBalancer* balancer : {round_robin_.get(), least_loaded_.get()}) {
-    EXPECT_EQ(balancer->pick({}, random_), std::nullopt);
+    EXPECT_EQ(balancer->pick({}, 0, random_), std::nullopt);
     const std::vector<Candidate> none{{1, 0, false}, {0, 0, true}};
-    EXPECT_EQ(balancer->pick(none, random_), std::nullopt);
+    EXPECT_EQ(balancer->pick(none, 0, random_), std::nullopt);
   }
 }
 

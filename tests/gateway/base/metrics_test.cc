@@ -144,6 +144,37 @@ TEST(Metrics, GivesLabelSetsBeyondTheLimitOneCommonSeriesAndCountsThem) {
               HasSubstr("\nrequests_total{model=\"other\",tenant=\"other\"} 7\n"));
 }
 
+TEST(Metrics, ARemovedSeriesIsGoneAndItsCellServesTheNext) {
+  Metrics metrics;
+  const Gauge* first = nullptr;
+  for (int i = 0; i < 5000; ++i) {
+    const Labels labels{{"endpoint", std::to_string(i)}};
+    Gauge& cell = metrics.gauge("idle", "", labels);
+    if (first == nullptr) first = &cell;
+    EXPECT_EQ(&cell, first);
+    EXPECT_EQ(cell.value(), 0);
+    cell.set(3);
+    metrics.remove("idle", labels);
+  }
+  const Metrics* threads[] = {&metrics};
+  EXPECT_EQ(render_prometheus(threads), "# HELP idle \n# TYPE idle gauge\n");
+}
+
+TEST(Metrics, ASeriesRemovedUnderASnapshotStaysReadableUntilTheSnapshotEnds) {
+  Metrics metrics;
+  metrics.counter("a_total", "", {{"endpoint", "old"}}).add(7);
+  {
+    const Metrics::Snapshot snapshot = metrics.families();
+    metrics.remove("a_total", {{"endpoint", "old"}});
+    metrics.counter("a_total", "", {{"endpoint", "new"}}).add(1);
+    ASSERT_EQ(snapshot.front().series.size(), 1u);
+    EXPECT_EQ(snapshot.front().series[0].labels, "endpoint=\"old\"");
+    EXPECT_EQ(static_cast<const Counter*>(snapshot.front().series[0].cell)->value(), 7u);
+  }
+  const Metrics* threads[] = {&metrics};
+  EXPECT_THAT(render_prometheus(threads), HasSubstr("\na_total{endpoint=\"new\"} 1\n"));
+}
+
 TEST(Metrics, CountsOnManyThreadsWhileAnotherRendersAndLosesNothing) {
   constexpr int kThreads = 4;
   constexpr int kRounds = 20000;
