@@ -19,8 +19,8 @@ struct HashSource {
 };
 
 // The hash of the first source that the request has, the same in every process; nullopt if it has none. Of
-// the body's members those named `model` and `user` are known. `client` is the client's address without its
-// port.
+// the body's members those named `model` and `user` are known. `client` is the client's address; a
+// port is left out, since a client does not keep it.
 std::optional<std::uint64_t> hash_key(std::span<const HashSource> sources, const Request& request,
                                       std::string_view client);
 
