@@ -1,6 +1,7 @@
 #include "gateway/app/gateway.h"
 
 #include <pthread.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
@@ -8,7 +9,7 @@
 #include <utility>
 
 #include "config/load.h"
-#include "gateway/app/admin.h"
+#include "gateway/app/admin/admin_server.h"
 #include "gateway/app/live_settings.h"
 #include "gateway/app/process_metrics.h"
 #include "gateway/app/route_rules.h"
@@ -107,16 +108,34 @@ Result<void> Gateway::listen_admin() {
   if (!config_->admin.enabled) return {};
   ListenOptions options;
   options.reuse_port = false;
-  std::vector<ListenSocket> inherited = inherited_.take(config_->admin.address, kAdminSocketName);
-  Result<ListenSocket> socket =
-      inherited.empty() ? ListenSocket::bind(config_->admin.address, options) : std::move(inherited.front());
-  if (!socket) return fail(std::move(socket.error()));
-  admin_address_ = socket->address();
-  admin_limit_.max = 64;
-  admin_ = make_admin(*this);
-  admin_server_ = std::make_unique<Server>(control_, control_hangups_, std::move(*socket), ServerOptions{},
-                                           admin_limit_, *admin_);
+  AdminSockets sockets;
+  Result<ListenSocket> tcp = admin_socket(config_->admin.address, options);
+  if (!tcp) return fail(std::move(tcp.error()));
+  admin_address_ = tcp->address();
+  sockets.address.emplace(std::move(*tcp));
+  if (config_->admin.socket) {
+    // For its owner alone from the moment its file exists, since it asks for no token. The mask is the
+    // process's: no shard runs yet.
+    const mode_t mask = ::umask(0177);
+    Result<ListenSocket> local = admin_socket(Address::unix_socket(*config_->admin.socket), options);
+    ::umask(mask);
+    if (!local) return fail(std::move(local.error()));
+    sockets.unix_socket.emplace(std::move(*local));
+  }
+  Result<std::unique_ptr<AdminServer>> server =
+      AdminServer::open(*this, control_hangups_, control_metrics_, time_, std::move(sockets));
+  if (!server) return fail(std::move(server.error()));
+  admin_ = std::move(*server);
   return {};
+}
+
+Result<ListenSocket> Gateway::admin_socket(const Address& address, const ListenOptions& options) {
+  std::vector<ListenSocket> inherited = inherited_.take(address, kAdminSocketName);
+  if (!inherited.empty()) {
+    inherited.front().own_path();
+    return std::move(inherited.front());
+  }
+  return ListenSocket::bind(address, options);
 }
 
 void Gateway::run() {
@@ -198,6 +217,7 @@ Task<std::string> Gateway::metrics_text() {
   });
   sample_endpoints();
   access_log_->sample(control_metrics_, "access");
+  if (admin_) admin_->sample();
   control_metrics_.gauge("sluice_config_generation", "How many configurations were in force so far.")
       .set(static_cast<double>(generation_));
   sample_process(control_metrics_, SLUICE_VERSION);
@@ -275,6 +295,7 @@ Task<ReloadReport> Gateway::reload_now() {
   ReloadReport report;
   report.generation = generation_;
   access_log_->reopen();
+  if (admin_) admin_->reopen_log();
   config::LoadResult loaded = config::load_file(options_.config_path);
   for (const config::Diagnostic& d : loaded.diagnostics)
     report.problems.push_back(d.to_string());
@@ -376,10 +397,7 @@ Task<void> Gateway::hand_over() {
     log_.error("handover failed, this process goes on", {{"problem", handed.error().detail}});
     co_return;
   }
-  if (admin_server_) {
-    admin_server_->leave_paths();
-    admin_server_->drain();
-  }
+  if (admin_) admin_->hand_over();
   if (!std::exchange(draining_, true)) co_await drain(Sockets::kHandedOver);
 }
 
@@ -393,8 +411,8 @@ Task<Result<void>> Gateway::start_successor() {
       if (listener != listeners_.end()) sockets.push_back({listener->name, socket.fd});
     }
   }
-  if (admin_server_) {
-    for (const int fd : admin_server_->descriptors())
+  if (admin_) {
+    for (const int fd : admin_->descriptors())
       sockets.push_back({std::string(kAdminSocketName), fd});
   }
   Result<std::unique_ptr<Successor>> successor = Successor::start(control_, options_.program, sockets);

@@ -26,6 +26,8 @@
 
 namespace sluice {
 
+class AdminServer;
+
 struct GatewayOptions {
   std::size_t threads = 1;
   bool pin = false;              // each shard to a processor of its own
@@ -79,6 +81,7 @@ class Gateway {
   std::vector<Address> addresses() const;
   const Address& admin_address() const noexcept { return admin_address_; }
   bool draining() const noexcept { return draining_; }
+  Duration uptime() const noexcept { return control_.now() - started_at_; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
   std::int64_t open_streams() const noexcept { return streams_.open.load(std::memory_order_relaxed); }
   // What the process knows of an endpoint, across shards.
@@ -100,6 +103,8 @@ class Gateway {
 
   Result<void> open();
   Result<void> listen_admin();
+  // The inherited socket of an admin address, or a new one.
+  Result<ListenSocket> admin_socket(const Address& address, const ListenOptions& options);
   template <class T>
   Task<std::vector<T>> ask_shards(std::function<T(Shard&)> question);
   enum class Sockets : std::uint8_t { kClosed, kHandedOver };
@@ -137,16 +142,15 @@ class Gateway {
   bool handing_over_ = false;
 
   Loop control_;
+  TimePoint started_at_ = control_.now();
   HangupWatch control_hangups_;
   Metrics control_metrics_;
-  std::unique_ptr<StreamHandler> admin_;
-  ConnectionLimit admin_limit_;
   Signal reload_ended_{control_};
   bool reloading_ = false;
   std::size_t reloads_waiting_ = 0;
   std::unique_ptr<FileWatch> config_watch_;
   TaskGroup control_tasks_;
-  std::unique_ptr<Server> admin_server_;
+  std::unique_ptr<AdminServer> admin_;
 };
 
 }  // namespace sluice

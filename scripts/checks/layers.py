@@ -37,7 +37,7 @@ LAYERS = {
 DIRECT_CHILDREN_APART = ("filters",)
 
 # Where programs begin: signals and the command line.
-_MAINS = ["gateway/app/main.cc", "gateway/app/sluicectl.cc", "backends/worker/main.cc"]
+_MAINS = ["gateway/app/main.cc", "gateway/app/sluicectl/main.cc", "backends/worker/main.cc"]
 ANYWHERE = ""
 NOWHERE = "(nowhere)"
 # Header prefix → where it may be included: folders, or files. The longest prefix counts.
@@ -54,7 +54,7 @@ LIBRARIES = {
     "hiredis/": ["gateway/store/redis"],
     "yaml-cpp/": ["config"],
     "spdlog/": ["gateway/app"],
-    "simdjson.h": ["gateway/llm", "backends/worker"],
+    "simdjson.h": ["gateway/llm", "backends/worker", "gateway/app/sluicectl/json_value.cc"],
     "pcre2.h": ["gateway/llm/text"],
     "unicode/": ["gateway/llm/text"],
     # The configuration checks expressions and routes match with them: both see Pattern.
@@ -73,7 +73,7 @@ LIBRARIES = {
 
 # The system's own headers and the compiler's; the C++ library's have neither a slash nor an ending.
 _SYSTEM = re.compile(
-    r"(sys|netinet|arpa|linux|net)/\w+\.h|\w*intrin\.h|cpuid\.h|sanitizer/\w+\.h|"
+    r"(sys|netinet|arpa|linux|net)/\w+\.h|termios\.h|\w*intrin\.h|cpuid\.h|sanitizer/\w+\.h|"
     r"(unistd|spawn|fcntl|poll|signal|pthread|sched|netdb|dlfcn|stdlib|string|stdio|errno|time|stdint|stddef)\.h")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 _FREE = ("tests/", "perf/")

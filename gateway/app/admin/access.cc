@@ -1,0 +1,47 @@
+#include "gateway/app/admin/access.h"
+
+#include "gateway/base/address.h"
+#include "gateway/http/header_id.h"
+
+namespace sluice {
+namespace {
+
+// Of `Bearer TOKEN` (RFC 6750 2.1; the scheme in any case, RFC 9110 11.1); empty for another scheme.
+std::string_view bearer(std::string_view authorization) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (!equals_ignoring_case(authorization.substr(0, kScheme.size()), kScheme)) return {};
+  return authorization.substr(kScheme.size());
+}
+
+bool is_loopback(std::string_view peer) {
+  const Result<Address> address = parse_address(peer);
+  return address && address->kind == Address::Kind::kTcp &&
+         (address->host == "::1" || address->host.starts_with("127."));
+}
+
+}  // namespace
+
+AdminVerdict AdminAccess::check(const AdminRoute& route, const AdminCaller& caller) const noexcept {
+  if (caller.has_origin && route.method != Method::kGet) return AdminVerdict::kCrossSite;
+  if (route.open || caller.unix_socket) return AdminVerdict::kAllowed;
+  if (token_)
+    return token_->matches(bearer(caller.authorization)) ? AdminVerdict::kAllowed : AdminVerdict::kNoToken;
+  if (!route.change.empty() && !is_loopback(caller.peer)) return AdminVerdict::kNotLocal;
+  return AdminVerdict::kAllowed;
+}
+
+std::string_view name(AdminVerdict verdict) noexcept {
+  switch (verdict) {
+    case AdminVerdict::kAllowed:
+      return "allowed";
+    case AdminVerdict::kNoToken:
+      return "no_token";
+    case AdminVerdict::kCrossSite:
+      return "cross_site";
+    case AdminVerdict::kNotLocal:
+      return "not_local";
+  }
+  return "";
+}
+
+}  // namespace sluice

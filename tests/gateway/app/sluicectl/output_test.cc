@@ -1,0 +1,90 @@
+#include "gateway/app/sluicectl/output.h"
+
+#include <gtest/gtest.h>
+
+#include "gateway/app/sluicectl/completion.h"
+
+namespace sluice::ctl {
+namespace {
+
+JsonValue json(const char* text) {
+  auto value = JsonValue::parse(text);
+  EXPECT_TRUE(value) << text;
+  return value.value_or(JsonValue{});
+}
+
+TEST(Table, ColumnsAreAsWideAsTheirWidestCellAndNumbersStandToTheRight) {
+  Table table({"NAME", "COUNT"});
+  table.add({"a", "1"});
+  table.add({"longer", "1000"});
+  EXPECT_EQ(table.to_string(), "NAME    COUNT\na           1\nlonger   1000\n");
+}
+
+TEST(Table, WithoutRowsOnlyTheHeadingsAreLeft) {
+  EXPECT_EQ(Table({"A", "B"}).to_string(), "A  B\n");
+}
+
+TEST(Table, NoValueMovesTheTerminal) {
+  Table table({"PATH"});
+  table.add({"a\x1b[2J\n\x7f\xc2\x9b\xff"});
+  EXPECT_EQ(table.to_string(), "PATH\na?[2J????\n");
+}
+
+TEST(Table, ACharacterIsOneColumnHoweverManyBytesItHas) {
+  Table table({"A", "B"});
+  table.add({"äöü", "x"});
+  EXPECT_EQ(table.to_string(), "A    B\näöü  x\n");
+}
+
+TEST(Yaml, KeepsOrderNestsListsAndQuotesWhatCouldBeTakenForSomethingElse) {
+  EXPECT_EQ(to_yaml(json(R"({"b":1,"a":{"text":"plain","yes":"yes","number":"5","empty":"","none":null},
+                             "list":[1,"x"],"objects":[{"k":true,"l":[]},{"k":false}],"nothing":{}})")),
+            "b: 1\n"
+            "a:\n"
+            "  text: plain\n"
+            "  yes: \"yes\"\n"
+            "  number: \"5\"\n"
+            "  empty: \"\"\n"
+            "  none: null\n"
+            "list:\n"
+            "  - 1\n"
+            "  - x\n"
+            "objects:\n"
+            "  - k: true\n"
+            "    l: []\n"
+            "  - k: false\n"
+            "nothing: {}\n");
+}
+
+TEST(JsonValue, WhatIsNoJsonHasNoValueAndAMissingMemberIsNull) {
+  EXPECT_FALSE(JsonValue::parse("{"));
+  EXPECT_FALSE(JsonValue::parse(""));
+  const JsonValue value = json(R"({"a":[1,"x",null]})");
+  EXPECT_EQ(value["a"].plain(), "1, x, ");
+  EXPECT_EQ(value["b"]["c"].plain(), "");
+  EXPECT_EQ(value["b"].number(), 0);
+}
+
+TEST(ShortDuration, HasTwoUnitsAtMost) {
+  EXPECT_EQ(short_duration(0.84), "0.8s");
+  EXPECT_EQ(short_duration(41.9), "41s");
+  EXPECT_EQ(short_duration(187), "3m07s");
+  EXPECT_EQ(short_duration(7500), "2h05m");
+  EXPECT_EQ(short_duration(90000), "1d01h");
+}
+
+TEST(DiffTable, ShowsWhatWasAndWhatIs) {
+  EXPECT_EQ(
+      diff_table(json(
+          R"({"changes":[{"path":"a","before":"1","after":"2"},{"path":"b","before":null,"after":"x"}]})")),
+      "a\n  - 1\n  + 2\nb\n  + x\n");
+  EXPECT_EQ(diff_table(json(R"({"changes":[]})")), "no difference\n");
+}
+
+TEST(Completion, ADescriptionCannotEndItsQuotes) {
+  const std::string script = zsh_completion({"--admin"}, {{"drain", "what's: this", {}, {}, false}});
+  EXPECT_NE(script.find("'drain:what'\\''s\\: this'"), std::string::npos) << script;
+}
+
+}  // namespace
+}  // namespace sluice::ctl
