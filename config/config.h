@@ -318,9 +318,24 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+// OpenTelemetry spans over OTLP/HTTP.
+struct Traces {
+  std::optional<std::string> otlp = {};  // `http://HOST:PORT`, path /v1/traces unless given; unset: no traces
+  std::uint32_t sample = 10'000;         // of a million exchanges that no client decided about
+  Duration slow = std::chrono::seconds(10);  // an exchange that takes longer is exported whatever the sample
+  std::string service_name = "sluice";
+  std::uint32_t queue = 2048;
+  std::uint32_t batch = 256;
+  Duration interval = std::chrono::seconds(5);
+  Duration timeout = std::chrono::seconds(10);
+
+  bool operator==(const Traces&) const = default;
+};
+
 struct Observability {
   AccessLog access_log = {};
   Log log = {};
+  Traces traces = {};
 
   bool operator==(const Observability&) const = default;
 };

@@ -58,10 +58,29 @@ static void describe(Fields<Reload>& f) {
   f.add("watch", &Reload::watch, "`true`: whenever it changes.");
 }
 
+static void describe(Fields<Traces>& f) {
+  f.about("Traces", "OpenTelemetry spans of exchanges, sent over OTLP/HTTP.");
+  f.add("otlp", &Traces::otlp, "The collector, for example `http://127.0.0.1:4318`. Left out: no traces.")
+      .rule(kHttpUrlText);
+  f.add_share(
+       "sample", &Traces::sample,
+       "The share that is exported of exchanges whose client did not decide (traceparent's sampled flag).")
+      .range(0, 1'000'000);
+  f.add("slow", &Traces::slow, "Exchanges that take at least this long are exported in any case.")
+      .range(0s, 24h);
+  f.add("service_name", &Traces::service_name, "The `service.name` of the spans.").rule(kNameText);
+  f.add("queue", &Traces::queue, "Exchanges that may wait to be sent; above it they are dropped and counted.")
+      .range(1, 1'000'000);
+  f.add("batch", &Traces::batch, "Most exchanges in one request to the collector.").range(1, 10'000);
+  f.add("interval", &Traces::interval, "Longest time until a batch is sent.").range(10ms, 1h);
+  f.add("timeout", &Traces::timeout, "How long the collector may take.").range(1ms, 5min);
+}
+
 static void describe(Fields<Observability>& f) {
   f.about("Observability", "What the gateway tells about its work.");
   f.add("access_log", &Observability::access_log, "One JSON line per exchange.");
   f.add("log", &Observability::log, "Messages for operators, on standard error.");
+  f.add("traces", &Observability::traces, "OpenTelemetry spans of exchanges.");
 }
 
 static void describe(Fields<Config>& f) {
@@ -79,7 +98,7 @@ static void describe(Fields<Config>& f) {
   f.add("limits", &Config::limits, "Limits of the whole process.");
   f.add("drain", &Config::drain, "How a process ends.");
   f.add("reload", &Config::reload, "When the file is read again.");
-  f.add("observability", &Config::observability, "Logs.");
+  f.add("observability", &Config::observability, "Logs, traces.");
 }
 
 const Struct& config_struct() {

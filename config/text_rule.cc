@@ -83,6 +83,13 @@ bool is_authority(std::string_view text) {
   return !text.empty() && text.size() <= kMaxModel && std::ranges::all_of(text, fits);
 }
 
+bool is_http_url(std::string_view text) {
+  if (!text.starts_with("http://")) return false;
+  text.remove_prefix(7);
+  const auto fits = [](char c) { return c > ' ' && c <= '~' && c != '?' && c != '#' && c != '@'; };
+  return !text.empty() && text.size() <= kMaxModel && text.front() != '/' && std::ranges::all_of(text, fits);
+}
+
 bool is_model(std::string_view text) {
   return is_printable(text) && text.size() <= kMaxModel;
 }
@@ -104,6 +111,8 @@ constexpr TextRule kDnsNameText{"must be a DNS name in lower case", R"(^[a-z0-9_
 constexpr TextRule kSchemeText{"must be http or https", "^https?$", is_scheme};
 constexpr TextRule kAuthorityText{"must be a host, perhaps with a port", R"(^[A-Za-z0-9._:\[\]-]{1,256}$)",
                                   is_authority};
+constexpr TextRule kHttpUrlText{"must be http://HOST:PORT, perhaps with a path, in at most 263 bytes",
+                                R"(^http://[!-"$-.0->A-~][!-"$->A-~]{0,255}$)", is_http_url};
 constexpr TextRule kModelText{"must be 1 to 256 bytes without control characters",
                               R"(^[^\u0000-\u001f\u007f]{1,256}$)", is_model};
 

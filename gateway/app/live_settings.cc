@@ -35,6 +35,7 @@ std::vector<std::string> keep_fixed_settings(const config::Config& running, conf
        kept);
   // Its writer's thread and queue are made for one target.
   keep(running.observability.access_log, next.observability.access_log, "observability.access_log", kept);
+  keep(running.observability.traces, next.observability.traces, "observability.traces", kept);
   return kept;
 }
 
