@@ -4,6 +4,8 @@
 #include <array>
 #include <cstddef>
 
+#include "gateway/base/address.h"
+
 namespace sluice::config {
 namespace {
 
@@ -87,7 +89,9 @@ bool is_http_url(std::string_view text) {
   if (!text.starts_with("http://")) return false;
   text.remove_prefix(7);
   const auto fits = [](char c) { return c > ' ' && c <= '~' && c != '?' && c != '#' && c != '@'; };
-  return !text.empty() && text.size() <= kMaxModel && text.front() != '/' && std::ranges::all_of(text, fits);
+  if (text.size() > kMaxModel || !std::ranges::all_of(text, fits)) return false;
+  const Result<Address> address = parse_address(text.substr(0, text.find('/')));
+  return address && address->kind == Address::Kind::kTcp && address->port != 0;
 }
 
 bool is_model(std::string_view text) {

@@ -10,16 +10,19 @@ namespace {
 // Keeps the record's state true while a connection is got, and knows whether a failure was the connect's.
 class Connecting final : public UpstreamPool::Observer {
  public:
-  explicit Connecting(ExchangeRecord& record) noexcept : record_(record) {
+  Connecting(Loop& loop, ExchangeRecord& record, TimePoint now) noexcept : loop_(loop), record_(record) {
     record_.state = ExchangeState::kQueued;
+    record_.last_attempt = {.queued_at = now};
   }
   void on_connecting() noexcept override {
     record_.state = ExchangeState::kConnecting;
+    record_.last_attempt.connecting_at = loop_.now();
     began_ = true;
   }
   bool began() const noexcept { return began_; }
 
  private:
+  Loop& loop_;
   ExchangeRecord& record_;
   bool began_ = false;
 };
@@ -40,8 +43,9 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   record.endpoint = endpoint.state->name;
   ++record.attempts;
 
-  const TimePoint first_content = loop_.now() + call.timeouts->first_content;
-  Connecting connecting(record);
+  const TimePoint began = loop_.now();
+  const TimePoint first_content = began + call.timeouts->first_content;
+  Connecting connecting(loop_, record, began);
   Result<UpstreamPool::Lease> lease =
       co_await endpoint.pool->acquire(call.timeouts->connect, first_content, connecting);
   if (!lease) {
@@ -54,6 +58,7 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
   }
 
   record.state = ExchangeState::kWaiting;
+  record.last_attempt.waiting_at = loop_.now();
   Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
   // What was relayed as it arrived is gone: only the client could send it again.
   if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
@@ -100,7 +105,8 @@ Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, Response
       if (held && piece.error().kind == ErrorKind::kUpstreamCut) piece.error().retriable = Retriable::kAlways;
       co_return fail(std::move(piece.error()));
     }
-    call.record->state = ExchangeState::kStreaming;
+    if (std::exchange(call.record->state, ExchangeState::kStreaming) != ExchangeState::kStreaming)
+      call.record->last_attempt.streaming_at = loop_.now();
     if (std::exchange(held, false)) {
       Result<void> started = co_await out.start(std::move(*head));
       if (!started) co_return started;

@@ -24,6 +24,7 @@ void ExchangeReporter::ended(const ExchangeRecord& record) noexcept {
   try {
     access_log_.write(access_log_line(record));
     count(record);
+    if (traces_ != nullptr) traces_->offer(record);
   } catch (const std::exception&) {
   }
 }

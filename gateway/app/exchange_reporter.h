@@ -3,16 +3,20 @@
 #include <string>
 #include <vector>
 
+#include "gateway/app/trace_queue.h"
 #include "gateway/base/line_sink.h"
 #include "gateway/base/metrics.h"
 #include "gateway/proxy/exchange_sink.h"
 
 namespace sluice {
 
-// Turns the records of a shard's ended exchanges into an access-log line and metrics. Threads: its shard's.
+// Turns the records of a shard's ended exchanges into access-log lines, metrics and spans. Threads: its
+// shard's.
 class ExchangeReporter final : public ExchangeSink {
  public:
-  ExchangeReporter(Metrics& metrics, LineSink& access_log) : metrics_(metrics), access_log_(access_log) {}
+  // `traces`: null where no spans are exported.
+  ExchangeReporter(Metrics& metrics, LineSink& access_log, TraceQueue* traces = nullptr)
+      : metrics_(metrics), access_log_(access_log), traces_(traces) {}
 
   void ended(const ExchangeRecord& record) noexcept override;
 
@@ -34,6 +38,7 @@ class ExchangeReporter final : public ExchangeSink {
 
   Metrics& metrics_;
   LineSink& access_log_;
+  TraceQueue* traces_;
   std::vector<Outcome> outcomes_;
 };
 

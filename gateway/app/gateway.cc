@@ -49,7 +49,8 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
       log_(log),
       inherited_(std::move(inherited)),
       control_(time, system_seed()),
-      control_hangups_(control_) {
+      control_hangups_(control_),
+      collector_connector_(control_) {
   streams_.max = config_->limits.max_streams;
 }
 
@@ -68,7 +69,8 @@ Result<void> Gateway::open() {
   if (!sink) return fail(std::move(sink.error()));
   access_log_ = std::move(*sink);
 
-  shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_);
+  if (Result<void> traces = open_traces(); !traces) return traces;
+  shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_, traces_.get());
   Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_);
   if (!plan) return fail(std::move(plan.error()));
   const std::shared_ptr<const RouteMatcher> matcher = compile_routes(*config_);
@@ -81,6 +83,17 @@ Result<void> Gateway::open() {
   if (const std::size_t closed = inherited_.close_rest(); closed > 0)
     log_.info("inherited sockets without a listener closed", {{"sockets", closed}});
   watch_config();
+  return {};
+}
+
+Result<void> Gateway::open_traces() {
+  const config::Traces& settings = config_->observability.traces;
+  if (!settings.otlp) return {};
+  Result<TraceExporterOptions> options = trace_exporter_options(settings);
+  if (!options) return fail(std::move(options.error()));
+  traces_ = std::make_unique<TraceQueue>(settings);
+  trace_exporter_ = std::make_unique<TraceExporter>(control_, collector_connector_, *traces_,
+                                                    control_metrics_, std::move(*options));
   return {};
 }
 
@@ -172,6 +185,7 @@ Task<void> Gateway::drain(Sockets sockets) {
     co_await sleep_until(control_, control_.now() + std::chrono::milliseconds(20));
   } while ((open_streams() > 0 || open_connections() > 0) && control_.now() < deadline);
   if (open_streams() > 0) log_.warning("streams cut at the end of draining", {{"streams", open_streams()}});
+  if (trace_exporter_) co_await trace_exporter_->flush(control_.now() + TraceExporter::kFlushTime);
   control_.stop();
 }
 
@@ -220,6 +234,7 @@ Task<std::string> Gateway::metrics_text() {
   if (admin_) admin_->sample();
   control_metrics_.gauge("sluice_config_generation", "How many configurations were in force so far.")
       .set(static_cast<double>(generation_));
+  if (trace_exporter_) trace_exporter_->sample();
   sample_process(control_metrics_, SLUICE_VERSION);
   std::vector<const Metrics*> all{&control_metrics_};
   for (const auto& shard : shards_)

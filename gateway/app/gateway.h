@@ -19,6 +19,7 @@
 #include "gateway/app/operator_log.h"
 #include "gateway/app/reload_report.h"
 #include "gateway/app/shard.h"
+#include "gateway/app/trace_exporter.h"
 #include "gateway/base/result.h"
 #include "gateway/net/file_watch.h"
 #include "gateway/runtime/signal.h"
@@ -102,6 +103,7 @@ class Gateway {
           InheritedSockets inherited);
 
   Result<void> open();
+  Result<void> open_traces();
   Result<void> listen_admin();
   // The inherited socket of an admin address, or a new one.
   Result<ListenSocket> admin_socket(const Address& address, const ListenOptions& options);
@@ -129,6 +131,7 @@ class Gateway {
   OperatorLog& log_;
   InheritedSockets inherited_;  // what is left of them is closed when the listeners are open
   std::unique_ptr<LogSink> access_log_;
+  std::unique_ptr<TraceQueue> traces_;  // null: no spans are exported
   EndpointRegistry registry_;
   std::set<std::pair<std::string, std::string>> sampled_endpoints_;  // cluster and name, at the last scrape
   StreamLimit streams_;
@@ -149,7 +152,9 @@ class Gateway {
   bool reloading_ = false;
   std::size_t reloads_waiting_ = 0;
   std::unique_ptr<FileWatch> config_watch_;
-  TaskGroup control_tasks_;
+  SocketConnector collector_connector_;
+  std::unique_ptr<TraceExporter> trace_exporter_;
+  TaskGroup control_tasks_;  // may wait for what is above
   std::unique_ptr<AdminServer> admin_;
 };
 

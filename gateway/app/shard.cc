@@ -6,6 +6,7 @@
 
 #include "filters/builtin_filters.h"
 #include "gateway/app/route_assembly.h"
+#include "gateway/app/trace_exporter.h"
 
 namespace sluice {
 
@@ -15,7 +16,7 @@ Shard::Shard(std::size_t index, const config::Config& config, std::shared_ptr<co
       loop_(shared.time, seed, config.limits.stream_buffer_bytes),
       hangups_(loop_),
       access_log_(loop_, shared.access_log),
-      reporter_(metrics_, access_log_),
+      reporter_(metrics_, access_log_, shared.traces),
       connector_(loop_),
       clusters_(loop_, connector_, metrics_, shared.endpoints),
       lag_probe_(loop_, [&lag = metrics_.histogram(
@@ -28,7 +29,7 @@ Shard::Shard(std::size_t index, const config::Config& config, std::shared_ptr<co
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services),
                                    assemble_routes(config, services, clusters_, std::move(matcher)),
-                                   shared.streams, reporter_);
+                                   shared.streams, reporter_, trace_sampler(config.observability.traces));
   listeners_ = std::make_unique<ListenerSet>(loop_, hangups_, *proxy_);
 }
 

@@ -13,6 +13,7 @@
 #include "gateway/app/listener_set.h"
 #include "gateway/app/log_sink.h"
 #include "gateway/app/shard_log_buffer.h"
+#include "gateway/app/trace_queue.h"
 #include "gateway/base/metrics.h"
 #include "gateway/net/connector.h"
 #include "gateway/net/hangup_watch.h"
@@ -28,6 +29,7 @@ struct SharedServices {
   EndpointRegistry& endpoints;
   StreamLimit& streams;
   LogSink& access_log;
+  TraceQueue* traces;  // null: no spans are exported
 };
 
 // One exchange in flight, for the operator.

@@ -22,11 +22,23 @@ enum class ExchangeState : std::uint8_t {
 };
 std::string_view name(ExchangeState state) noexcept;
 
-// What is told about an exchange when it has ended: the source of its access-log line and of its metrics.
+// When an attempt entered each of its states; unset where it did not get there. A kept-alive connection needs
+// no connecting.
+struct AttemptTimes {
+  std::optional<TimePoint> queued_at = {};
+  std::optional<TimePoint> connecting_at = {};
+  std::optional<TimePoint> waiting_at = {};    // a connection was there, the request is being sent
+  std::optional<TimePoint> streaming_at = {};  // the first byte of the answer's body
+};
+
+// What is told about an exchange when it has ended: the source of its access-log line, metrics and spans.
 // Written as the exchange goes along, so that it is true at every moment, cancellation included.
 struct ExchangeRecord {
   std::string id;
-  std::string trace_id;
+  std::string trace_id;              // empty for what never became a request
+  std::uint64_t span_id = 0;         // the exchange's own, sent upstream in traceparent
+  std::uint64_t parent_span_id = 0;  // the client's; 0 if it sent none
+  bool sampled = false;              // traceparent's flag, as it is sent upstream
   std::string peer;
   std::string client;  // behind the trusted proxy that the peer is; else empty
   std::string_view protocol;
@@ -43,6 +55,7 @@ struct ExchangeRecord {
   std::optional<TimePoint> first_content_at;
   std::optional<TimePoint> last_content_at;
   std::optional<TimePoint> ended_at;
+  AttemptTimes last_attempt;
   Duration longest_gap{};  // between two pieces of content
 
   int status = 0;  // sent to the client; 499 if it left before there was one

@@ -17,6 +17,14 @@ std::uint64_t hex_digit(char c) noexcept {
   return static_cast<std::uint64_t>(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
+// Of 16 digits that is_hex() accepts.
+std::uint64_t parse_hex(std::string_view text) noexcept {
+  std::uint64_t value = 0;
+  for (const char c : text)
+    value = value << 4 | hex_digit(c);
+  return value;
+}
+
 void append_hex(std::string& out, std::uint64_t value) {
   constexpr char kDigits[] = "0123456789abcdef";
   char digits[16];
@@ -85,22 +93,27 @@ Forwarded forwarded_by(const ServerStream& stream, const ClientAddress& client) 
 
 }  // namespace
 
-TraceContext trace_context(const RequestHead& head, Random& random) {
+TraceContext trace_context(const RequestHead& head, Random& random, TraceSampler sampler) {
   TraceContext trace;
   const std::string_view parent = head.headers.get(HeaderId::kTraceparent);
   std::uint64_t flags = 0;
   if (head.headers.count(HeaderId::kTraceparent) == 1 && is_traceparent(parent)) {
     trace.continued = true;
     trace.trace_id = parent.substr(3, 32);
+    trace.parent_id = parse_hex(parent.substr(36, 16));
     // Only the flags that are defined (sampled, random) may be passed on (W3C Trace Context 3.2.2.5.2).
     flags = hex_digit(parent[54]) & 3u;
   } else {
+    const std::uint64_t id_end = random.next() | 1;
     append_hex(trace.trace_id, random.next());
-    append_hex(trace.trace_id, random.next() | 1);
+    append_hex(trace.trace_id, id_end);
+    flags = sampler.samples(id_end) ? 1 : 0;
   }
+  trace.sampled = (flags & 1) != 0;
+  trace.span_id = random.next() | 1;
   trace.traceparent.reserve(55);
   trace.traceparent.append("00-").append(trace.trace_id).append("-");
-  append_hex(trace.traceparent, random.next() | 1);
+  append_hex(trace.traceparent, trace.span_id);
   trace.traceparent.append("-0").push_back(static_cast<char>('0' + flags));
   return trace;
 }

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "gateway/http/head.h"
 #include "gateway/http/stream.h"
 #include "gateway/proxy/client_address.h"
+#include "gateway/proxy/trace_sampler.h"
 #include "gateway/runtime/random.h"
 
 namespace sluice {
@@ -12,11 +14,14 @@ namespace sluice {
 // The trace a request belongs to (W3C Trace Context): the client's if its traceparent is valid, else a new
 // one; the span is new in any case, it is this gateway's.
 struct TraceContext {
-  std::string trace_id;  // 32 hexadecimal digits
-  std::string traceparent;
-  bool continued = false;  // the client sent one
+  std::string trace_id;         // 32 hexadecimal digits
+  std::string traceparent;      // for the backend
+  std::uint64_t span_id = 0;    // this gateway's
+  std::uint64_t parent_id = 0;  // the client's span, 0 for a new trace
+  bool continued = false;       // the client sent one
+  bool sampled = false;         // the client's decision; the sampler's for a new trace
 };
-TraceContext trace_context(const RequestHead& head, Random& random);
+TraceContext trace_context(const RequestHead& head, Random& random, TraceSampler sampler = {});
 
 // The client's X-Request-Id if it is one (1 to 128 visible characters), else 32 random hexadecimal digits.
 std::string request_id(const RequestHead& head, Random& random);

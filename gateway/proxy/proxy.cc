@@ -28,15 +28,20 @@ class StreamPlace {
 }  // namespace
 
 Proxy::Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> routes, StreamLimit& limit,
-             ExchangeSink& sink)
-    : loop_(loop), entry_(std::move(entry)), routes_(std::move(routes)), limit_(limit), sink_(sink) {}
+             ExchangeSink& sink, TraceSampler sampler)
+    : loop_(loop),
+      entry_(std::move(entry)),
+      routes_(std::move(routes)),
+      limit_(limit),
+      sink_(sink),
+      sampler_(sampler) {}
 
 Task<Result<void>> Proxy::serve(ServerStream& stream) {
   StreamPlace place(limit_);
   Exchange exchange(stream, routes_);
   exchanges_.push_back(exchange);
 
-  const TraceContext trace = trace_context(stream.head, loop_.random());
+  const TraceContext trace = trace_context(stream.head, loop_.random(), sampler_);
   Request& request = *exchange.request;
   request.id = request_id(stream.head, loop_.random());
   request.length = stream.body.length();
@@ -45,6 +50,9 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   ExchangeRecord& record = exchange.record;
   record.id = request.id;
   record.trace_id = trace.trace_id;
+  record.span_id = trace.span_id;
+  record.parent_span_id = trace.parent_id;
+  record.sampled = trace.sampled;
   record.peer = stream.peer;
   if (exchange.client.through_proxy) record.client = exchange.client.text;
   record.protocol = stream.protocol;

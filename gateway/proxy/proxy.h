@@ -11,6 +11,7 @@
 #include "gateway/proxy/exchange_sink.h"
 #include "gateway/proxy/filter_chain.h"
 #include "gateway/proxy/route_table.h"
+#include "gateway/proxy/trace_sampler.h"
 #include "gateway/runtime/loop.h"
 
 namespace sluice {
@@ -26,7 +27,7 @@ struct StreamLimit {
 class Proxy final : public StreamHandler {
  public:
   Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> routes, StreamLimit& limit,
-        ExchangeSink& sink);
+        ExchangeSink& sink, TraceSampler sampler = {});
 
   Task<Result<void>> serve(ServerStream& stream) override;
   Task<Result<void>> refuse(RefusedRequest refused) override;
@@ -47,6 +48,7 @@ class Proxy final : public StreamHandler {
   std::shared_ptr<const RouteTable> routes_;
   StreamLimit& limit_;
   ExchangeSink& sink_;
+  TraceSampler sampler_;
   ExchangeList exchanges_;
 };
 

@@ -42,6 +42,24 @@ TEST_F(TraceContextTest, AValidParentIsContinuedWithASpanOfOurOwn) {
   EXPECT_NE(t.traceparent.substr(36, 16), "00f067aa0ba902b7");
 }
 
+TEST_F(TraceContextTest, TheSpansOfBothSidesAreToldAsNumbers) {
+  const TraceContext t = trace({"00-" + std::string(kTraceId) + "-00f067aa0ba902b7-01"});
+  EXPECT_EQ(t.parent_id, 0x00f067aa0ba902b7u);
+  EXPECT_EQ(t.span_id, std::stoull(t.traceparent.substr(36, 16), nullptr, 16));
+  EXPECT_EQ(trace({}).parent_id, 0u);
+}
+
+TEST_F(TraceContextTest, TheClientDecidesAboutItsTraceAndTheSamplerAboutANewOne) {
+  const TraceSampler all(1'000'000);
+  const std::string parent = "00-" + std::string(kTraceId) + "-00f067aa0ba902b7-0";
+  EXPECT_TRUE(trace_context(head_with({{"traceparent", parent + "1"}}), random_).sampled);
+  EXPECT_FALSE(trace_context(head_with({{"traceparent", parent + "0"}}), random_, all).sampled);
+  const TraceContext fresh = trace_context(RequestHead(), random_, all);
+  EXPECT_TRUE(fresh.sampled);
+  EXPECT_TRUE(fresh.traceparent.ends_with("-01"));
+  EXPECT_FALSE(trace_context(RequestHead(), random_).sampled);
+}
+
 TEST_F(TraceContextTest, AFutureVersionIsReadAsFarAsItIsKnown) {
   const std::string parent = "cc-" + std::string(kTraceId) + "-00f067aa0ba902b7-01";
   for (const std::string& later : {parent, parent + "-what-the-future-brings"}) {
