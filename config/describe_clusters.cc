@@ -116,7 +116,7 @@ static void describe(Fields<Discovery>& f) {
     if (given != 1) scope.error("", "needs exactly one of dns, srv and file");
     if (scope.usable("min_refresh") && scope.usable("max_refresh") &&
         discovery.min_refresh > discovery.max_refresh)
-      scope.error("min_refresh", "must not exceed max_refresh");
+      scope.error("min_refresh", "must not exceed max_refresh; lower it, or raise max_refresh");
   });
 }
 

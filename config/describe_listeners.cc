@@ -92,6 +92,11 @@ void describe(Fields<Admin>& f) {
   f.add(
       "audit_log", &Admin::audit_log,
       "Where every change made over this interface is logged: a path, or one of `stdout`, `stderr`, `off`.");
+  f.check([](const Admin& admin, const Scope& scope) {
+    if (!admin.socket || !scope.usable("socket")) return;
+    const auto address = parse_address("unix:" + *admin.socket);
+    if (!address) scope.error("socket", address.error().detail);
+  });
 }
 
 }  // namespace sluice::config

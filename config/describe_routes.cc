@@ -85,7 +85,7 @@ static void describe(Fields<FieldMatch>& f) {
   f.check([](const FieldMatch& match, const Scope& scope) {
     const int given = int{match.exact.has_value()} + int{match.prefix.has_value()} +
                       int{match.regex.has_value()} + int{match.present.has_value()};
-    if (given > 1) scope.error("", "takes at most one of exact, prefix, regex and present");
+    if (given > 1) scope.error("", "takes at most one of exact, prefix, regex and present; keep one of them");
     check_pattern(match.regex, scope);
   });
 }
@@ -191,8 +191,8 @@ static void describe(Fields<DirectAnswer>& f) {
   f.check([](const DirectAnswer& answer, const Scope& scope) {
     // RFC 9110 15.3.5, 15.4.5.
     if (answer.body && (answer.status == 204 || answer.status == 304))
-      scope.error("body",
-                  fmt::format("cannot stand beside status {}, whose answers have none", answer.status));
+      scope.error("body", fmt::format("cannot stand beside status {}, whose answers have none; leave it out",
+                                      answer.status));
   });
 }
 
@@ -206,8 +206,9 @@ static void describe(Fields<Redirect>& f) {
       .rule(kPathText);
   f.check([](const Redirect& redirect, const Scope& scope) {
     if (scope.usable("status") && redirect.status >= 304 && redirect.status <= 306)
-      scope.error("status", "must be 301, 302, 303, 307 or 308");
-    if (redirect.path && redirect.path_prefix) scope.error("path_prefix", "cannot stand beside path");
+      scope.error("status", fmt::format("must be 301, 302, 303, 307 or 308, got {}", redirect.status));
+    if (redirect.path && redirect.path_prefix)
+      scope.error("path_prefix", "cannot stand beside path; keep one of the two");
     if (!redirect.scheme && !redirect.host && !redirect.path && !redirect.path_prefix)
       scope.error("", "needs at least one of scheme, host, path and path_prefix");
   });
@@ -224,12 +225,22 @@ static void check_edits(const Route& route, const Scope& scope) {
     scope.error("redirect.path_prefix", std::string(kNeedsPrefix));
 }
 
+// Either value may stand in `defaults` instead. Where both do, or neither stands anywhere, there is nothing
+// to tell here: a mistake in `defaults` is told there, not in every route.
 static void check_below_total(const Timeouts& timeouts, const Scope& scope, std::string_view name,
                               Duration value) {
-  if (!scope.usable("total") || !scope.usable(name) || value <= timeouts.total) return;
-  scope.error(name,
-              fmt::format("must not exceed total ({}), got {}{}", format_duration(timeouts.total.count()),
-                          format_duration(value.count()), scope.is_set(name) ? "" : ", the default"));
+  if (value <= timeouts.total || (!scope.is_set(name) && !scope.is_set("total"))) return;
+  const Scope defaults = scope.elsewhere("defaults.timeouts");
+  for (const std::string_view key : {std::string_view("total"), name}) {
+    if (!(scope.is_set(key) ? scope : defaults).usable(key)) return;
+  }
+  const auto origin = [&](std::string_view key) {
+    if (scope.is_set(key)) return "";
+    return defaults.is_set(key) ? ", from defaults" : ", the default";
+  };
+  scope.error(name, fmt::format("must not exceed total ({}{}), got {}{}; lower it, or raise total",
+                                format_duration(timeouts.total.count()), origin("total"),
+                                format_duration(value.count()), origin(name)));
 }
 
 void describe(Fields<Timeouts>& f) {
@@ -286,11 +297,13 @@ void describe(Fields<Route>& f) {
     for (const char* action : {"clusters", "respond", "redirect", "list_models"}) {
       if (!scope.usable(action)) return;
     }
-    const int actions = int{scope.is_set("clusters")} + int{route.respond.has_value()} +
-                        int{route.redirect.has_value()} + int{route.list_models};
-    if (actions != 1) {
+    const int answers =
+        int{route.respond.has_value()} + int{route.redirect.has_value()} + int{route.list_models};
+    // An empty list says no more than none beside another action; the effective print writes it.
+    const bool forwards = !route.clusters.empty() || (scope.is_set("clusters") && answers == 0);
+    if (answers + int{forwards} != 1) {
       scope.error("", "needs exactly one of clusters, respond, redirect and list_models");
-    } else if (scope.is_set("clusters") && !has_weight(route.clusters)) {
+    } else if (forwards && !has_weight(route.clusters)) {
       scope.error("clusters", "needs at least one cluster with a weight above 0");
     }
     check_edits(route, scope);

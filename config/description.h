@@ -90,6 +90,8 @@ class Scope {
   void error(std::string_view field, std::string message) const {
     problems_.error(join_path(path_, field), std::move(message));
   }
+  // The struct at another path of the file: one that this inherits from.
+  Scope elsewhere(std::string path) const { return Scope(problems_, std::move(path)); }
 
  private:
   Problems& problems_;

@@ -217,8 +217,9 @@ class Reader {
     if (field == record.fields.end()) return report_unknown(record, key, path);
     const std::string field_path = join_path(path, field->name);
     if (!seen.insert(field->name).second) {
-      return fail(key, field_path,
-                  fmt::format("is given twice; first in line {}", problems_.find(field_path).line));
+      return fail(
+          key, field_path,
+          fmt::format("is given twice, first in line {}; keep one of them", problems_.find(field_path).line));
     }
     read(field->type, entry.value, field_path, field->member(out));
   }

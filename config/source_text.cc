@@ -71,9 +71,10 @@ std::optional<TextFault> SourceText::fault_in_line(int number) const {
   };
   for (std::size_t i = 0; i < line.size();) {
     const std::size_t length = character_length(line.substr(i));
-    if (length == 0) return fault(i, "is not UTF-8");
-    if (line[i] == '\r') return fault(i, "has a carriage return inside a line");
-    if (is_refused_control(line[i])) return fault(i, "has a control character");
+    if (length == 0) return fault(i, "is not UTF-8; save the file in that encoding");
+    if (line[i] == '\r') return fault(i, "has a carriage return inside a line; end lines with a line feed");
+    if (is_refused_control(line[i]))
+      return fault(i, "has a control character; remove it, or write it as an escape in double quotes");
     i += length;
   }
   const std::size_t content = line.find_first_not_of(" \t");

@@ -25,7 +25,7 @@ extern const TextRule kHostPatternText;  // a host name, or `*.` and the end of 
 extern const TextRule kDnsNameText;
 extern const TextRule kSchemeText;
 extern const TextRule kAuthorityText;  // a host, perhaps with a port
-extern const TextRule kHttpUrlText;  // `http://HOST:PORT`, perhaps with a path
-extern const TextRule kModelText;    // the name of a model, as requests spell it
+extern const TextRule kHttpUrlText;    // `http://HOST:PORT`, perhaps with a path
+extern const TextRule kModelText;      // the name of a model, as requests spell it
 
 }  // namespace sluice::config

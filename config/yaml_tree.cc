@@ -35,7 +35,8 @@ class TreeBuilder final : public YAML::EventHandler {
   std::optional<Node> take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark& mark) override {
-    if (root_) refuse(mark, "a second YAML document starts here; a configuration is one document");
+    if (root_)
+      refuse(mark, "a second YAML document starts here; a configuration is one document, so remove it");
   }
   void OnDocumentEnd() override {}
 
@@ -53,7 +54,7 @@ class TreeBuilder final : public YAML::EventHandler {
     node.text = value;
     node.quoted = tag == "!";
     if (node.quoted && !ends_on_its_line(mark))
-      refuse(mark, "a quoted text that starts here does not end on its line");
+      refuse(mark, "a quoted text that starts here does not end on its line; close it with the same quote");
     add(std::move(node));
   }
 
@@ -159,6 +160,8 @@ std::string explain(const YAML::Exception& error) {
   if (message == YAML::ErrorMsg::END_OF_MAP_FLOW || message == YAML::ErrorMsg::END_OF_SEQ_FLOW) {
     return "expected a comma or the closing bracket; quote a value that contains [ ] { } or a comma";
   }
+  if (message == YAML::ErrorMsg::UNKNOWN_TOKEN) return "no value can start like this; put it in quotes";
+  if (message.starts_with(YAML::ErrorMsg::UNKNOWN_ANCHOR)) return std::string(kAnchorRefusal);
   return "not valid YAML: " + std::string(message);
 }
 

@@ -101,6 +101,9 @@ std::string Address::to_string() const {
 Result<Address> parse_address(std::string_view text) {
   if (text.starts_with(kUnixScheme)) return parse_unix(text.substr(kUnixScheme.size()));
   if (text.starts_with('[')) return parse_bracketed(text);
+  if (text.find("://") != text.npos)
+    return fail(ErrorKind::kConfig,
+                "cannot be a URL; write only its host and port, for example 127.0.0.1:8080");
   const std::size_t colon = text.find(':');
   if (colon == text.npos) {
     return fail(ErrorKind::kConfig, "needs a port, for example 127.0.0.1:8080, or unix: before a path");

@@ -34,6 +34,10 @@ class IpNetwork {
   bool contains(const IpAddress& address) const noexcept {
     return ((address.high ^ base_.high) & mask_.high) == 0 && ((address.low ^ base_.low) & mask_.low) == 0;
   }
+  bool contains(const IpNetwork& other) const noexcept {
+    return (mask_.high & ~other.mask_.high) == 0 && (mask_.low & ~other.mask_.low) == 0 &&
+           contains(other.base_);
+  }
 
  private:
   IpNetwork(IpAddress base, IpAddress mask) noexcept : base_(base), mask_(mask) {}

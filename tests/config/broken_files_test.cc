@@ -73,7 +73,7 @@ TEST(BrokenFile, WhatIsNotOneYamlDocumentIsRefusedWithItsPlace) {
         "got "
         "a list"}},
       {"version: 1\n---\nversion: 1\n",
-       {"2:1: a second YAML document starts here; a configuration is one document"}},
+       {"2:1: a second YAML document starts here; a configuration is one document, so remove it"}},
       {"version: 1\nadmin:\n\tenabled: true\n",
        {"3:1: has a tab in its indentation; YAML indents with spaces"}},
       {"version: 1\n  admin: 5\n",
@@ -87,14 +87,17 @@ TEST(BrokenFile, WhatIsNotOneYamlDocumentIsRefusedWithItsPlace) {
        {"1:22: expected a comma or the closing bracket; quote a value that contains [ ] { } or a comma"}},
       {"admin: {enabled: true\nversion: 1\n",
        {"2:8: expected a comma or the closing bracket; quote a value that contains [ ] { } or a comma"}},
-      {"version: 1\nadmin: \"x\n", {"2:8: a quoted text that starts here does not end on its line"}},
-      {"version: 1\nadmin: 'it''s\n", {"2:8: a quoted text that starts here does not end on its line"}},
-      {"version: 1\nadmin: @x\n", {"2:8: not valid YAML: unknown token"}},
-      {"admin: *nowhere\n", {"1:8: not valid YAML: the referenced anchor is not defined"}},
-      {"version: 1 # \xC3\xA9\x80\n", {"1:15: is not UTF-8"}},
-      {"\xFF\xFEv\n", {"1:1: is not UTF-8"}},
-      {"version: 1\nadmin: \x04\n", {"2:8: has a control character"}},
-      {"version: 1\rversion: 1\n", {"1:11: has a carriage return inside a line"}},
+      {"version: 1\nadmin: \"x\n",
+       {"2:8: a quoted text that starts here does not end on its line; close it with the same quote"}},
+      {"version: 1\nadmin: 'it''s\n",
+       {"2:8: a quoted text that starts here does not end on its line; close it with the same quote"}},
+      {"version: 1\nadmin: @x\n", {"2:8: no value can start like this; put it in quotes"}},
+      {"admin: *nowhere\n", {"1:8: anchors, aliases and merge keys are not supported; write the value out"}},
+      {"version: 1 # \xC3\xA9\x80\n", {"1:15: is not UTF-8; save the file in that encoding"}},
+      {"\xFF\xFEv\n", {"1:1: is not UTF-8; save the file in that encoding"}},
+      {"version: 1\nadmin: \x04\n",
+       {"2:8: has a control character; remove it, or write it as an escape in double quotes"}},
+      {"version: 1\rversion: 1\n", {"1:11: has a carriage return inside a line; end lines with a line feed"}},
   });
 }
 
@@ -111,12 +114,12 @@ TEST(BrokenFile, KeysAreKnownAndGivenOnce) {
       {"observability: {log: {level: info, levle: info}}\n",
        {"1:36: observability.log: unknown key \"levle\"; did you mean level?"}},
       {"admin:\n  enabled: true\n  enabled: false\n",
-       {"3:3: admin.enabled: is given twice; first in line 2"}},
+       {"3:3: admin.enabled: is given twice, first in line 2; keep one of them"}},
       {"limits: {max_streams: 1, max_streams: 2}\n",
-       {"1:26: limits.max_streams: is given twice; first in line 1"}},
-      {"version: 1\nversion: 1\n", {"2:1: version: is given twice; first in line 1"}},
+       {"1:26: limits.max_streams: is given twice, first in line 1; keep one of them"}},
+      {"version: 1\nversion: 1\n", {"2:1: version: is given twice, first in line 1; keep one of them"}},
       {"clusters:\n  - name: models\n    endpoints: [{address: a:1, address: b:1}]\n",
-       {"3:32: clusters[0].endpoints[0].address: is given twice; first in line 3"}},
+       {"3:32: clusters[0].endpoints[0].address: is given twice, first in line 3; keep one of them"}},
       {"admin: {[a]: 1}\n", {"1:9: admin: a key must be a word, got a list"}},
       {"admin: {\"a\\nb\": 1}\n",
        {"1:9: admin: unknown key \"a\\x0ab\"; known here: enabled, address, socket, token, audit_log"}},
@@ -227,14 +230,15 @@ TEST(BrokenFile, RoutesAreChecked) {
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: modles}]}]\n",
        {"1:57: routes[0].clusters[0].name: no cluster is named \"modles\"; did you mean models?"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: elsewhere}]}]\n",
-       {"1:57: routes[0].clusters[0].name: no cluster is named \"elsewhere\""}},
+       {"1:57: routes[0].clusters[0].name: no cluster is named \"elsewhere\"; known here: models"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: []}]\n",
        {"1:49: routes[0].clusters: needs at least one cluster with a weight above 0"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [models]}]\n",
        {"1:50: routes[0].clusters[0]: expected a mapping with name, weight, served_as, tags, got "
         "\"models\""}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: models}, {name: models}]}]\n",
-       {"1:73: routes[0].clusters[1].name: \"models\" is already taken by routes[0].clusters[0] in line 1"}},
+       {"1:73: routes[0].clusters[1].name: \"models\" is already taken by routes[0].clusters[0] in line 1; "
+        "name each cluster once, with its whole weight"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: models, weight: 0}]}]\n",
        {"1:49: routes[0].clusters: needs at least one cluster with a weight above 0"}},
       {"routes: [{match: {path: {prefix: /}}, clusters: [{name: models, weight: -1}]}]\n",
@@ -245,10 +249,12 @@ TEST(BrokenFile, RoutesAreChecked) {
       {"routes:\n  - match: {path: {prefix: /}}\n    clusters: [{name: models}]\n    timeouts: "
        "{between_tokens: "
        "11m}\n",
-       {"4:32: routes[0].timeouts.between_tokens: must not exceed total (10m), got 11m"}},
+       {"4:32: routes[0].timeouts.between_tokens: must not exceed total (10m, the default), got 11m; lower "
+        "it, or raise total"}},
       {"routes:\n  - match: {path: {prefix: /}}\n    clusters: [{name: models}]\n    timeouts: {total: "
        "40s}\n",
-       {"4:15: routes[0].timeouts.first_content: must not exceed total (40s), got 1m, the default"}},
+       {"4:15: routes[0].timeouts.first_content: must not exceed total (40s), got 1m, the default; lower it, "
+        "or raise total"}},
       {"routes:\n  - match: {path: {prefix: /}}\n    clusters: [{name: models}]\n    retry: {attempts: 11}\n",
        {"4:23: routes[0].retry.attempts: must be from 1 to 10, got 11"}},
       {"routes:\n  - match: {path: {prefix: /}}\n    clusters: [{name: models}]\n    max_body_bytes: 1\n",
@@ -259,19 +265,22 @@ TEST(BrokenFile, RoutesAreChecked) {
 TEST(BrokenFile, NamesAndAddressesAreTakenOnce) {
   expect_sections({
       {"listeners:\n  - {name: a, address: h:1}\n  - {name: a, address: h:2}\n",
-       {"3:12: listeners[1].name: \"a\" is already taken by listeners[0] in line 2"}},
+       {"3:12: listeners[1].name: \"a\" is already taken by listeners[0] in line 2; choose another"}},
       {"listeners:\n  - {name: a, address: Host:1}\n  - {name: b, address: host:1}\n",
-       {"3:24: listeners[1].address: host:1 is already taken by listeners[0] in line 2"}},
+       {"3:24: listeners[1].address: host:1 is already taken by listeners[0].address in line 2; choose "
+        "another"}},
       {"admin: {address: 127.0.0.1:8080}\n",
-       {"3:37: listeners[0].address: 127.0.0.1:8080 is already taken by admin in line 1"}},
+       {"3:37: listeners[0].address: 127.0.0.1:8080 is already taken by admin.address in line 1; choose "
+        "another"}},
       {"listeners: [{name: a, address: 127.0.0.1:9901}]\n",
-       {"1:32: listeners[0].address: 127.0.0.1:9901 is the default of admin.address"}},
+       {"1:32: listeners[0].address: 127.0.0.1:9901 is the default of admin.address; choose another, or set "
+        "admin.address"}},
       {"clusters:\n  - {name: models, endpoints: [{address: h:1}]}\n  - {name: models, endpoints: [{address: "
        "h:1}]}\n",
-       {"3:12: clusters[1].name: \"models\" is already taken by clusters[0] in line 2"}},
+       {"3:12: clusters[1].name: \"models\" is already taken by clusters[0] in line 2; choose another"}},
       {"clusters:\n  - name: models\n    endpoints:\n      - address: h:1\n      - address: h:1\n",
        {"5:18: clusters[0].endpoints[1].address: h:1 is already taken by clusters[0].endpoints[0] in line "
-        "4"}},
+        "4; keep one, with the weight of both"}},
       {"clusters: [{name: models, endpoints: [{address: h:0}]}]\n",
        {"1:49: clusters[0].endpoints[0].address: needs a port other than 0, which only a listener can have"}},
       {"clusters: [{name: models, endpoints: [{address: h:1, weight: 0}]}]\n",
@@ -279,11 +288,11 @@ TEST(BrokenFile, NamesAndAddressesAreTakenOnce) {
       {"routes:\n"
        "  - {name: x, match: {path: {exact: /a}}, clusters: [{name: models}]}\n"
        "  - {name: x, match: {path: {exact: /b}}, clusters: [{name: models}]}\n",
-       {"3:12: routes[1].name: \"x\" is already taken by routes[0] in line 2"}},
+       {"3:12: routes[1].name: \"x\" is already taken by routes[0] in line 2; choose another"}},
       {"routes:\n"
        "  - {name: 'routes[1]', match: {path: {exact: /a}}, clusters: [{name: models}]}\n"
        "  - {match: {path: {exact: /b}}, clusters: [{name: models}]}\n",
-       {"3:5: routes[1].name: \"routes[1]\" is already taken by routes[0] in line 2"}},
+       {"3:5: routes[1].name: \"routes[1]\" is already taken by routes[0] in line 2; choose another"}},
   });
 }
 
@@ -307,8 +316,8 @@ TEST(BrokenFile, AllErrorsComeAtOnceAndInTheOrderOfTheFile) {
          "3:39: routes[0].clusters[0].weight: is not a whole number, got \"x\"",
          "4:16: routes[0].timeouts: unknown key \"conect\"; did you mean connect?",
          "4:35: routes[0].timeouts.total: needs a unit, got \"5\"; write for example 250ms, 5s or 10m",
-         "8:12: listeners[1].name: \"a\" is already taken by listeners[0] in line 7",
-         "8:24: listeners[1].address: h:1 is already taken by listeners[0] in line 7",
+         "8:12: listeners[1].name: \"a\" is already taken by listeners[0] in line 7; choose another",
+         "8:24: listeners[1].address: h:1 is already taken by listeners[0].address in line 7; choose another",
          "11:27: clusters[0].endpoints[0].address: needs a port, for example 127.0.0.1:8080, or unix: "
          "before a path, got \"h\"",
          "12:22: clusters[0].pool.max_idle: must be from 0 to 100000, got -1",
@@ -338,17 +347,21 @@ TEST(SuspiciousFile, LoadsWithAWarning) {
           {"clusters:\n"
            "  - {name: models, endpoints: [{address: h:1}]}\n"
            "  - {name: spare, endpoints: [{address: h:2}]}\n",
-           {"3:12: warning: clusters[1].name: no route uses cluster \"spare\""}},
+           {"3:12: warning: clusters[1].name: no route uses cluster \"spare\"; remove it, or name it in a "
+            "route's clusters"}},
           {"routes:\n"
            "  - {match: {path: {prefix: /v1/}, model: [a, b]}, clusters: [{name: models}]}\n"
            "  - {match: {path: {exact: /v1/x}, model: b, methods: [POST]}, clusters: [{name: models}]}\n",
-           {"3:5: warning: routes[1]: never matches: routes[0] in line 2 takes all of its requests"}},
+           {"3:5: warning: routes[1]: never matches: routes[0] in line 2 takes all of its requests; move it "
+            "above that, or remove it"}},
           {"routes:\n"
            "  - {match: {path: {prefix: /}}, clusters: [{name: models}]}\n"
            "  - {match: {path: {prefix: /v1}}, clusters: [{name: models}]}\n"
            "  - {match: {path: {prefix: /}, model: a}, clusters: [{name: models}]}\n",
-           {"3:5: warning: routes[1]: never matches: routes[0] in line 2 takes all of its requests",
-            "4:5: warning: routes[2]: never matches: routes[0] in line 2 takes all of its requests"}},
+           {"3:5: warning: routes[1]: never matches: routes[0] in line 2 takes all of its requests; move it "
+            "above that, or remove it",
+            "4:5: warning: routes[2]: never matches: routes[0] in line 2 takes all of its requests; move it "
+            "above that, or remove it"}},
           // None of these covers a later one.
           {"routes:\n"
            "  - {match: {path: {exact: /v1/}}, clusters: [{name: models}]}\n"

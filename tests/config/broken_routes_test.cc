@@ -83,7 +83,8 @@ TEST(BrokenRoutes, EditsThatCouldHaveNoEffectAreErrors) {
       said_of("{match: {path: {regex: /.*}}, clusters: [{name: models}], request: {path_prefix: /x}}"),
       "4:86: routes[0].request.path_prefix: needs match.path to be exact or a prefix, which it replaces\n");
   EXPECT_EQ(said_of("{match: {path: {prefix: /}}, respond: {status: 204, body: x}}"),
-            "4:63: routes[0].respond.body: cannot stand beside status 204, whose answers have none\n");
+            "4:63: routes[0].respond.body: cannot stand beside status 204, whose answers have none; leave it "
+            "out\n");
 }
 
 }  // namespace

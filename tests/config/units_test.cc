@@ -62,6 +62,26 @@ TEST(Units, SizesAreExactBytes) {
     EXPECT_EQ(parse_size(text).value_or(-1), expected) << text;
 }
 
+TEST(Units, SharesAreExactMillionths) {
+  const std::pair<std::string_view, std::int64_t> cases[] = {
+      {"0", 0},        {"0%", 0},        {"1%", 10'000}, {"0.5%", 5'000}, {"0.0001%", 1}, {"100%", 1'000'000},
+      {"250ppm", 250}, {"0.00001%", -1}, {"0.5ppm", -1}, {"1", -1},       {"0.01", -1},   {"1 %", -1},
+      {"-1%", -1},     {"%", -1},        {"1/100", -1},
+  };
+  for (const auto& [text, expected] : cases)
+    EXPECT_EQ(parse_share(text).value_or(-1), expected) << text;
+  EXPECT_EQ(parse_share("0.01").error(), "needs a unit, got \"0.01\"; write for example 1% or 0.5%");
+}
+
+TEST(Units, SharesArePrintedInWholePercentOrMillionths) {
+  EXPECT_EQ(format_share(0), "0%");
+  EXPECT_EQ(format_share(10'000), "1%");
+  EXPECT_EQ(format_share(1'000'000), "100%");
+  EXPECT_EQ(format_share(5'000), "5000ppm");
+  for (const std::int64_t value : {1LL, 9'999LL, 10'000LL, 125'000LL, 1'000'000LL})
+    EXPECT_EQ(parse_share(format_share(value)).value(), value);
+}
+
 TEST(Units, WhatIsPrintedIsReadBackAndShort) {
   EXPECT_EQ(format_duration(0), "0s");
   EXPECT_EQ(format_duration(75'000'000'000), "75s");
