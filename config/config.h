@@ -98,24 +98,9 @@ struct Pool {
   bool operator==(const Pool&) const = default;
 };
 
-// Where a cluster's endpoints come from, beside those that stand in the file. Exactly one of dns, srv and
-// file.
-struct Discovery {
-  std::optional<Address> dns = {};      // a name and a port: every address the name has
-  std::optional<std::string> srv = {};  // the name of SRV records
-  std::optional<std::string> file = {};
-  std::vector<Address> nameservers = {};  // empty: the system's
-  Duration min_refresh = std::chrono::seconds(5);
-  Duration max_refresh = std::chrono::minutes(5);
-  Duration timeout = std::chrono::seconds(2);
-
-  bool operator==(const Discovery&) const = default;
-};
-
 struct Cluster {
   std::string name = {};
-  std::vector<Endpoint> endpoints = {};  // may be empty where there is discovery
-  std::optional<Discovery> discovery = {};
+  std::vector<Endpoint> endpoints = {};
   LoadBalancer load_balancer = {};
   Pool pool = {};
 

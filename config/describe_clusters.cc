@@ -13,7 +13,6 @@ using namespace std::string_view_literals;
 constexpr std::size_t kMaxEndpoints = 1000;
 constexpr std::size_t kMaxTags = 32;
 constexpr std::size_t kMaxHashKeys = 8;
-constexpr std::size_t kMaxNameservers = 8;
 
 static auto choices(LoadBalancer::Policy /*type*/) {
   return std::array{"round_robin"sv, "least_loaded"sv, "ring_hash"sv, "maglev"sv};
@@ -93,48 +92,16 @@ static void describe(Fields<Pool>& f) {
       .range(0s, 24h);
 }
 
-static void describe(Fields<Discovery>& f) {
-  f.about("Discovery", "Endpoints that come and go. Exactly one of dns, srv and file.");
-  f.add("dns", &Discovery::dns, "A name and a port: an endpoint for each of the name's addresses.");
-  f.add("srv", &Discovery::srv,
-        "The name of SRV records (RFC 2782): an endpoint for each, of the lowest priority, by their weights.")
-      .rule(kDnsNameText);
-  f.add("file", &Discovery::file, "A YAML file with a list `endpoints`, as a cluster has; it is watched.");
-  f.add("nameservers", &Discovery::nameservers, "Whom to ask, instead of the system's (/etc/resolv.conf).")
-      .items(0, kMaxNameservers);
-  f.add("min_refresh", &Discovery::min_refresh,
-        "Shortest time between two questions, however short the records live.")
-      .range(100ms, 24h);
-  f.add("max_refresh", &Discovery::max_refresh,
-        "Longest time between two questions, however long the records live.")
-      .range(100ms, 24h);
-  f.add("timeout", &Discovery::timeout, "How long a name server may take.").range(10ms, 1min);
-  f.check([](const Discovery& discovery, const Scope& scope) {
-    if (!scope.usable("dns") || !scope.usable("srv") || !scope.usable("file")) return;
-    const int given =
-        int{discovery.dns.has_value()} + int{discovery.srv.has_value()} + int{discovery.file.has_value()};
-    if (given != 1) scope.error("", "needs exactly one of dns, srv and file");
-    if (scope.usable("min_refresh") && scope.usable("max_refresh") &&
-        discovery.min_refresh > discovery.max_refresh)
-      scope.error("min_refresh", "must not exceed max_refresh; lower it, or raise max_refresh");
-  });
-}
-
 void describe(Fields<Cluster>& f) {
   f.about("Cluster", "Model servers that are interchangeable.");
   f.add("name", &Cluster::name, "Unique among clusters; routes refer to it.").required().rule(kNameText);
-  f.add("endpoints", &Cluster::endpoints, "The model servers. Needed unless there is `discovery`.")
-      .items(0, kMaxEndpoints);
-  f.add("discovery", &Cluster::discovery, "Endpoints that come and go, beside those given here.");
+  f.add("endpoints", &Cluster::endpoints, "The model servers.").required().items(1, kMaxEndpoints);
   f.add("load_balancer", &Cluster::load_balancer, "How an endpoint is chosen.");
   f.add("pool", &Cluster::pool, "Connections to each endpoint.");
   f.check([](const Cluster& cluster, const Scope& scope) {
-    if (!scope.usable("endpoints") || cluster.discovery || !scope.usable("discovery")) return;
-    if (!scope.is_set("endpoints")) {
-      scope.error("endpoints", "is required where there is no discovery");
-    } else if (std::ranges::none_of(cluster.endpoints, [](const Endpoint& e) { return e.weight > 0; })) {
+    if (!scope.usable("endpoints")) return;
+    if (std::ranges::none_of(cluster.endpoints, [](const Endpoint& e) { return e.weight > 0; }))
       scope.error("endpoints", "needs at least one endpoint with a weight above 0");
-    }
   });
 }
 

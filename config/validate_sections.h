@@ -19,7 +19,7 @@ namespace sluice::config {
 
 // Names and addresses that are taken twice.
 void validate_listening(const Config& config, Problems& problems);
-// Endpoints, pools and discovery, each cluster by itself.
+// Endpoints, each cluster by itself.
 void validate_clusters(const Config& config, Problems& problems);
 // What routes refer to, and their edits.
 void validate_routes(const Config& config, Problems& problems);

@@ -32,7 +32,7 @@ struct PickRequest {
 };
 
 // One shard's view of a cluster: its endpoints, and the load balancer over them. The endpoints are replaced
-// as a whole when the configuration or discovery says so; what is under way keeps the endpoint it was given.
+// as a whole when the configuration says so; what is under way keeps the endpoint it was given.
 // What the process shares about an endpoint is its EndpointState. Threads: its loop's.
 class UpstreamCluster {
  public:

@@ -57,31 +57,17 @@ void ClusterSet::update(const std::vector<config::Cluster>& clusters) {
   series_.forget_dead();
 }
 
-void ClusterSet::set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints) {
-  const auto found = clusters_.find(cluster);
-  if (found == clusters_.end()) return;
-  Entry& entry = found->second;
-  entry.cluster->set_endpoints(make_endpoints(entry.settings, endpoints, &entry));
-  entry.discovered = std::move(endpoints);
-  series_.forget_dead();
-}
-
 std::shared_ptr<UpstreamCluster> ClusterSet::find(std::string_view name) const {
   const auto found = clusters_.find(name);
   return found == clusters_.end() ? nullptr : found->second.cluster;
 }
 
 ClusterSet::Entry ClusterSet::make(const config::Cluster& settings, const Entry* old) {
-  Entry entry{settings, {}, {}};
-  if (old != nullptr && old->settings.discovery == settings.discovery) entry.discovered = old->discovered;
-  entry.cluster =
-      std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(settings, entry.discovered, old),
-                                        cluster_policy(settings.load_balancer));
-  return entry;
+  return {settings, std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(settings, old),
+                                                      cluster_policy(settings.load_balancer))};
 }
 
-EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings,
-                                       const std::vector<config::Endpoint>& discovered, const Entry* old) {
+EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings, const Entry* old) {
   // The pools that may go on serving, by the state of their endpoint.
   std::map<const EndpointState*, std::shared_ptr<UpstreamPool>> pools;
   if (old != nullptr && old->settings.pool == settings.pool) {
@@ -89,14 +75,12 @@ EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings,
       pools.emplace(endpoint->state.get(), endpoint->pool);
   }
   EndpointSet set;
-  for (const auto* list : {&settings.endpoints, &discovered}) {
-    for (const config::Endpoint& e : *list) {
-      auto state = endpoints_.get(settings.name, e.address);
-      auto& pool = pools[state.get()];
-      if (pool == nullptr) pool = make_pool(settings, *state);
-      set.push_back(std::make_shared<const ClusterEndpoint>(
-          ClusterEndpoint{.state = state, .weight = e.weight, .zone = e.zone, .tags = e.tags, .pool = pool}));
-    }
+  for (const config::Endpoint& e : settings.endpoints) {
+    auto state = endpoints_.get(settings.name, e.address);
+    auto& pool = pools[state.get()];
+    if (pool == nullptr) pool = make_pool(settings, *state);
+    set.push_back(std::make_shared<const ClusterEndpoint>(
+        ClusterEndpoint{.state = state, .weight = e.weight, .zone = e.zone, .tags = e.tags, .pool = pool}));
   }
   return set;
 }

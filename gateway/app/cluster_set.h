@@ -16,7 +16,7 @@
 
 namespace sluice {
 
-// The clusters of one shard by their names, made from the configuration and from what discovery found.
+// The clusters of one shard by their names, made from the configuration.
 // Threads: its loop's.
 class ClusterSet {
  public:
@@ -24,12 +24,8 @@ class ClusterSet {
 
   // Called with every configuration. A cluster that did not change stays the same object; one that did
   // becomes another, which takes over the pools of its endpoints, with their idle connections, where the
-  // pool's settings are equal. Discovered endpoints stay where their source is the same.
+  // pool's settings are equal.
   void update(const std::vector<config::Cluster>& clusters);
-
-  // Replaces what discovery found for a cluster; nothing if there is none of that name. At once: the next
-  // pick sees the new endpoints, streams under way keep theirs.
-  void set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints);
 
   // Null if there is none of that name. The route tables that lead to a cluster own it together with the set.
   std::shared_ptr<UpstreamCluster> find(std::string_view name) const;
@@ -37,13 +33,11 @@ class ClusterSet {
  private:
   struct Entry {
     config::Cluster settings;
-    std::vector<config::Endpoint> discovered;
     std::shared_ptr<UpstreamCluster> cluster;
   };
 
   Entry make(const config::Cluster& settings, const Entry* old);
-  EndpointSet make_endpoints(const config::Cluster& settings, const std::vector<config::Endpoint>& discovered,
-                             const Entry* old);
+  EndpointSet make_endpoints(const config::Cluster& settings, const Entry* old);
   std::shared_ptr<UpstreamPool> make_pool(const config::Cluster& settings, const EndpointState& endpoint);
 
   Loop& loop_;

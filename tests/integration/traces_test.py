@@ -38,7 +38,11 @@ def collector(t, reply=answer(b"{}")):
     return t.serving(lambda _, connection: connection.send(reply))
 
 
-def exchange(t, sluice, upstream, answers=answer(b"{}"), **asked):
+# Closed after each answer, so that every exchange opens a connection of its own.
+CLOSING = answer(b"{}", headers=(("Content-Type", "application/json"), ("Connection", "close")))
+
+
+def exchange(t, sluice, upstream, answers=CLOSING, **asked):
     client = t.connect(sluice)
     client.send(request(**({"body": chat()} | asked)))
     backend = upstream.accept()
@@ -51,7 +55,8 @@ def exchange(t, sluice, upstream, answers=answer(b"{}"), **asked):
 @test("a streamed exchange becomes a server span below the client's, with its phases as children")
 def _(t):
     upstream, otlp = t.upstream(), collector(t)
-    sluice = t.gateway(gateway.config([upstream.address], observability=traces(otlp)))
+    by_model = [{"name": "all", "match": {"path": {"prefix": "/"}, "model": "tiny"}, "clusters": [{"name": "models"}]}]
+    sluice = t.gateway(gateway.config([upstream.address], routes=by_model, observability=traces(otlp)))
     events = EVENTS_HEAD + chunk(event("secret answer")) + chunk(usage_event(5, 1)) + chunk(DONE) + LAST_CHUNK
     got = exchange(t, sluice, upstream, events, path="/v1/chat/completions?key=secret", headers=sampled(1),
                    body=chat(stream=True, user="secret"))
@@ -120,7 +125,7 @@ def _(t):
 def _(t):
     upstream, dead, refusing = t.upstream(), t.upstream(), collector(t, answer(status="400 Bad Request"))
     dead.stop_listening()
-    first = t.gateway(gateway.config([upstream.address], observability=traces(dead, queue=1)))
+    first = t.gateway(gateway.config([upstream.address], observability=traces(dead, queue=1, batch=1)))
     second = t.gateway(gateway.config([upstream.address], observability=traces(refusing)))
     for _ in range(4):
         exchange(t, first, upstream, headers=sampled(1))

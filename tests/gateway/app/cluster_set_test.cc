@@ -71,27 +71,6 @@ TEST_F(ClusterSetTest, OtherPoolSettingsMakeOtherPoolsThatCountWithTheOld) {
   EXPECT_EQ(set_.find("models")->endpoints()[0]->state, before->endpoints()[0]->state);
 }
 
-TEST_F(ClusterSetTest, DiscoveredEndpointsStandBesideTheConfiguredAndSurviveAReload) {
-  config::Cluster c = cluster({"a"});
-  c.discovery = config::Discovery{.file = "endpoints.yaml"};
-  set_.update({c});
-  const auto running = set_.find("models");
-  set_.set_discovered("models", cluster({"b", "c"}).endpoints);
-  EXPECT_EQ(set_.find("models"), running);
-  EXPECT_EQ(names(), (std::vector<std::string>{"a:1", "b:1", "c:1"}));
-
-  const auto kept = running->endpoints()[2];
-  set_.set_discovered("models", cluster({"c"}).endpoints);
-  EXPECT_EQ(running->endpoints()[1]->pool, kept->pool);
-
-  c.load_balancer.policy = config::LoadBalancer::Policy::kRoundRobin;
-  set_.update({c});
-  EXPECT_EQ(names(), (std::vector<std::string>{"a:1", "c:1"}));
-  c.discovery->file = "others.yaml";
-  set_.update({c});
-  EXPECT_EQ(names(), (std::vector<std::string>{"a:1"}));
-}
-
 TEST_F(ClusterSetTest, TheSeriesOfAnEndpointEndWithTheLastThatHoldsIt) {
   set_.update({cluster({"a", "b"})});
   auto held = set_.find("models")->endpoints()[0];
