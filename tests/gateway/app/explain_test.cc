@@ -14,7 +14,7 @@ constexpr std::string_view kText = R"(version: 1
 listeners: [{name: public, address: 127.0.0.1:8080}]
 clusters:
   - {name: a, endpoints: [{address: 127.0.0.1:8000}]}
-  - {name: b, endpoints: [{address: 127.0.0.1:8001}]}
+  - {name: b, endpoints: [{address: 127.0.0.1:8001, tags: [h100]}]}
 routes:
   - {name: gold, match: {path: {prefix: /v1}, headers: [{name: x-tier, exact: gold}]}, clusters: [{name: a}]}
   - {name: inside, match: {path: {prefix: /v1}, clients: 10.0.0.0/8}, clusters: [{name: a}]}

@@ -41,7 +41,8 @@ TEST(AdminAccess, WithATokenOnlyHealthIsOpen) {
 
 TEST(AdminAccess, TheUnixSocketAsksForNothing) {
   const AdminAccess access(Secret("right"));
-  EXPECT_EQ(access.check(kChange, {.unix_socket = true}), AdminVerdict::kAllowed);
+  EXPECT_EQ(access.check(kChange, {.unix_socket = true, .peer = "unix", .authorization = {}}),
+            AdminVerdict::kAllowed);
 }
 
 TEST(AdminAccess, ARequestOfABrowsersPageChangesNothingWhateverItShows) {
