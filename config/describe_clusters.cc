@@ -38,19 +38,19 @@ static void describe(Fields<Endpoint>& f) {
 
 static void describe(Fields<HashKey>& f) {
   f.about("HashKey", "What requests are told apart by. Exactly one of the keys.");
-  f.add("header", &HashKey::header, "The value of this request header.").rule(kFieldNameText);
+  f.add("header", &HashKey::header, "The value of this request header, after the route's `request.headers`.")
+      .rule(kFieldNameText);
   f.add("cookie", &HashKey::cookie, "The value of this cookie.").rule(kFieldNameText);
-  f.add("member", &HashKey::member,
-        "The value of this top-level member of the JSON body: `user` or `model`. A route with `api: http` "
-        "reads none.")
+  f.add(
+       "member", &HashKey::member,
+       "The value of this top-level member of the JSON body, a text, number or boolean. The routes that lead "
+       "to the cluster read their requests' bodies for it.")
       .rule(kModelText);
   f.add("address", &HashKey::address, "`true`: the client's address.");
   f.check([](const HashKey& key, const Scope& scope) {
     const int given = int{key.header.has_value()} + int{key.cookie.has_value()} +
                       int{key.member.has_value()} + int{key.address.value_or(false)};
     if (given != 1) scope.error("", "needs exactly one of header, cookie, member and address");
-    if (key.member && key.member != "user" && key.member != "model")
-      scope.error("member", "only user and model can be hashed by");
   });
 }
 

@@ -90,6 +90,13 @@ static void describe(Fields<FieldMatch>& f) {
   });
 }
 
+// The condition could not be met: the field has been dealt with before a route is looked for.
+static void check_matched_header(const std::string& name, std::string_view place, const Scope& scope) {
+  if (!frames_a_message(name)) return;
+  scope.error(place, fmt::format("cannot be {}: routes do not see it; {}", name,
+                                 name.size() == 4 ? "use match.hosts to match the host" : "leave it out"));
+}
+
 static void describe(Fields<MemberMatch>& f) {
   f.about("MemberMatch", "A top-level member of the JSON body.");
   f.add("name", &MemberMatch::name, "Its name.").required().rule(kModelText);
@@ -121,7 +128,11 @@ static void describe(Fields<Match>& f) {
   f.add("stream", &Match::stream, "Whether the JSON body asks for a stream. Left out: either.");
   f.add("members", &Match::members, "Members of the JSON body; all of them must fit.")
       .items(0, kMaxConditions);
-  f.check([](const Match& match, const Scope& scope) { check_networks(match.clients, scope, "clients"); });
+  f.check([](const Match& match, const Scope& scope) {
+    check_networks(match.clients, scope, "clients");
+    for (std::size_t i = 0; i < match.headers.size(); ++i)
+      check_matched_header(match.headers[i].name, fmt::format("headers[{}].name", i), scope);
+  });
 }
 
 static void describe(Fields<WeightedCluster>& f) {

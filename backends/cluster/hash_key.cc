@@ -37,8 +37,7 @@ std::string_view value_of(const HashSource& source, const Request& request, std:
     case HashSource::Kind::kCookie:
       return find_cookie(request.upstream_head.headers.get("cookie"), source.name);
     case HashSource::Kind::kMember:
-      if (!request.view) return {};
-      return source.name == "model" ? request.view->model.view() : request.view->user.view();
+      return request.view ? request.view->text_of(source.name) : std::string_view();
     case HashSource::Kind::kAddress:
       return without_port(client);
   }

@@ -34,7 +34,19 @@ void set_path(RouteRule& rule, const config::PathMatch& path) {
   }
 }
 
-RouteRule make_rule(const config::Route& route) {
+// What the route's clusters choose an endpoint by.
+std::vector<std::string> key_members(const config::Config& config, const config::Route& route) {
+  std::vector<std::string> names;
+  for (const config::WeightedCluster& target : route.clusters) {
+    const auto cluster = std::ranges::find(config.clusters, target.name, &config::Cluster::name);
+    for (const config::HashKey& key : cluster->load_balancer.hash_by) {
+      if (key.member) names.push_back(*key.member);
+    }
+  }
+  return names;
+}
+
+RouteRule make_rule(const config::Config& config, const config::Route& route) {
   const config::Match& match = route.match;
   RouteRule rule;
   set_path(rule, match.path);
@@ -52,6 +64,7 @@ RouteRule make_rule(const config::Route& route) {
     rule.members.push_back({member.name, member.values});
   rule.edits_body = std::ranges::any_of(
       route.clusters, [](const config::WeightedCluster& cluster) { return cluster.served_as.has_value(); });
+  rule.key_members = key_members(config, route);
   rule.lenient_body = route.api == config::Route::Api::kHttp;
   return rule;
 }
@@ -62,7 +75,7 @@ std::shared_ptr<const RouteMatcher> compile_routes(const config::Config& config)
   std::vector<RouteRule> rules;
   rules.reserve(config.routes.size());
   for (const config::Route& route : config.routes)
-    rules.push_back(make_rule(route));
+    rules.push_back(make_rule(config, route));
   return std::make_shared<const RouteMatcher>(std::move(rules));
 }
 

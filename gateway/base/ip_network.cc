@@ -29,19 +29,38 @@ IpAddress mask_of(unsigned bits) noexcept {
                     : IpAddress{~std::uint64_t{0}, leading_ones(bits - 64)};
 }
 
+// Four decimal numbers without leading zeros, as inet_pton takes them, in a fraction of its time: clients'
+// addresses are read on the request path.
+std::optional<std::uint32_t> parse_ipv4(std::string_view text) noexcept {
+  std::uint32_t address = 0;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  for (int octet = 0; octet < 4; ++octet) {
+    if (octet > 0 && (at == end || *at++ != '.')) return std::nullopt;
+    std::uint32_t value = 0;
+    const char* const first = at;
+    while (at != end && *at >= '0' && *at <= '9' && at - first < 3)
+      value = value * 10 + static_cast<std::uint32_t>(*at++ - '0');
+    if (at == first || value > 255 || (*first == '0' && at - first > 1)) return std::nullopt;
+    address = address << 8 | value;
+  }
+  if (at != end) return std::nullopt;
+  return address;
+}
+
 }  // namespace
 
 std::optional<IpAddress> parse_ip_address(std::string_view text) noexcept {
+  if (!text.contains(':')) {
+    const std::optional<std::uint32_t> address = parse_ipv4(text);
+    if (!address) return std::nullopt;
+    return IpAddress{0, std::uint64_t{0xffff} << 32 | *address};
+  }
   std::array<char, INET6_ADDRSTRLEN + 1> terminated{};
   if (text.size() >= terminated.size()) return std::nullopt;
   text.copy(terminated.data(), text.size());
   std::array<unsigned char, 16> bytes{};
-  if (text.contains(':')) {
-    if (inet_pton(AF_INET6, terminated.data(), bytes.data()) != 1) return std::nullopt;
-  } else {
-    bytes[10] = bytes[11] = 0xff;
-    if (inet_pton(AF_INET, terminated.data(), bytes.data() + 12) != 1) return std::nullopt;
-  }
+  if (inet_pton(AF_INET6, terminated.data(), bytes.data()) != 1) return std::nullopt;
   return IpAddress{big_endian(bytes.data()), big_endian(bytes.data() + 8)};
 }
 

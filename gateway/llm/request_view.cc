@@ -77,7 +77,8 @@ class NameSet {
 class Reader {
  public:
   Reader(JsonWalker& walker, const ParseOptions& options) : walker_(walker), options_(options) {
-    view_.members.resize(options.members.size());
+    for (const std::string& name : options.members)
+      view_.members.push_back({.name = name});
   }
 
   bool read();
@@ -318,6 +319,13 @@ std::unexpected<Error> explain(simdjson::error_code error, std::string_view body
 }
 
 }  // namespace
+
+std::string_view RequestView::text_of(std::string_view member) const noexcept {
+  const auto requested = std::ranges::lower_bound(members, member, {}, &RequestedMember::name);
+  if (requested != members.end() && requested->name == member) return requested->text.view();
+  if (member == "model") return model.view();
+  return member == "user" ? user.view() : std::string_view();
+}
 
 struct RequestParser::Index {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> stage;

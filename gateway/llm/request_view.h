@@ -42,8 +42,9 @@ class JsonText {
 
 // A top-level member that was asked for by its name.
 struct RequestedMember {
+  std::string name = {};
   // A string's decoded text, or a number or boolean as it is spelled.
-  JsonText text;
+  JsonText text = {};
   // It is there, and not null, an object or an array.
   bool is_scalar = false;
 };
@@ -83,6 +84,10 @@ struct RequestView {
   bool stream_options_has_members = false;
 
   std::vector<RequestedMember> members;  // one for each of ParseOptions::members, in its order
+
+  // The text of a top-level member that is read: one of those asked for, `model` or `user`. Empty if the body
+  // has none, or if it is no scalar.
+  std::string_view text_of(std::string_view member) const noexcept;
 };
 
 // Depth of containers, the root being 1: the lowest limit among the parsers a body may meet behind us is

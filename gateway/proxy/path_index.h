@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -26,28 +27,30 @@ class PathIndex {
   };
   explicit PathIndex(const std::vector<Entry>& routes);
 
+  // The list of a path's candidates, below size().
+  std::size_t find(std::string_view path) const noexcept;
   // Indices of routes, ascending. Valid while the index lives.
-  std::span<const std::uint32_t> candidates(std::string_view path) const noexcept;
+  std::span<const std::uint32_t> operator[](std::size_t list) const noexcept { return lists_[list]; }
+  std::size_t size() const noexcept { return lists_.size(); }
 
  private:
   struct TextHash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept {
-      return std::hash<std::string_view>()(text);
-    }
+    std::size_t operator()(std::string_view text) const noexcept;
   };
   using List = std::vector<std::uint32_t>;
   struct Prefix {
     std::string text;
-    List routes;
+    std::size_t list;
     std::int32_t parent = -1;  // the longest other prefix that this one begins with; -1: none
   };
+  static constexpr std::size_t kAnywhere = 0;  // the list of kRegex alone
 
-  const List& by_prefix(std::string_view path) const noexcept;
+  std::size_t by_prefix(std::string_view path) const noexcept;
 
+  std::vector<List> lists_;
   std::vector<Prefix> prefixes_;  // sorted by text
-  std::unordered_map<std::string, List, TextHash, std::equal_to<>> exact_;
-  List anywhere_;  // kRegex
+  std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> exact_;
 };
 
 }  // namespace sluice

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
 #include <utility>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include "gateway/proxy/client_address.h"
 
@@ -20,7 +22,7 @@ std::uint8_t bit(Method method) noexcept {
 }
 
 std::uint64_t hash(std::string_view text) noexcept {
-  return std::hash<std::string_view>()(text);
+  return XXH3_64bits(text.data(), text.size());
 }
 
 bool holds(const std::vector<std::string>& list, std::string_view text) noexcept {
@@ -52,6 +54,7 @@ std::vector<std::string> members_of(const std::vector<RouteRule>& rules) {
   for (const RouteRule& rule : rules) {
     for (const MemberMatch& member : rule.members)
       names.push_back(member.name);
+    names.insert(names.end(), rule.key_members.begin(), rule.key_members.end());
   }
   std::ranges::sort(names);
   const auto repeated = std::ranges::unique(names);
@@ -61,31 +64,45 @@ std::vector<std::string> members_of(const std::vector<RouteRule>& rules) {
 
 }  // namespace
 
-// A request's head, with what rules compare made ready once.
+// A request's head, and what rules compare of it, each made ready when the first rule asks for it.
 class RouteMatcher::Subject {
  public:
-  Subject(const RouteMatcher& matcher, const RequestHead& request, std::string_view peer) : head(request) {
-    if (matcher.uses_hosts_) {
-      const std::string_view given = host_of_authority(head.authority());
-      // A longer one is no host name; cut, it matches none either.
-      const std::size_t size = std::min(given.size(), buffer_.size());
-      std::ranges::transform(given.substr(0, size), buffer_.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-      });
-      host = std::string_view(buffer_.data(), size);
-      host_hash = hash(host);
-    }
-    if (matcher.uses_clients_) client = parse_ip_address(host_of_peer(peer));
-  }
+  Subject(const RequestHead& request, std::string_view peer) : head(request), peer_(peer) {}
   Subject(const Subject&) = delete;
 
+  std::string_view host() const {
+    read_host();
+    return {buffer_.data(), host_size_};
+  }
+  std::uint64_t host_hash() const {
+    read_host();
+    return host_hash_;
+  }
+  const std::optional<IpAddress>& client() const {
+    if (!client_) client_.emplace(parse_ip_address(host_of_peer(peer_)));
+    return *client_;
+  }
+
   const RequestHead& head;
-  std::string_view host;
-  std::uint64_t host_hash = 0;
-  std::optional<IpAddress> client;
 
  private:
-  std::array<char, kMaxHost + 1> buffer_;  // set up to the host's end
+  void read_host() const {
+    if (std::exchange(host_is_read_, true)) return;
+    const std::string_view given = host_of_authority(head.authority());
+    // A longer one is no host name; cut, it matches none either.
+    host_size_ = std::min(given.size(), buffer_.size());
+    std::ranges::transform(given.substr(0, host_size_), buffer_.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    host_hash_ = hash({buffer_.data(), host_size_});
+  }
+
+  std::string_view peer_;
+  mutable std::optional<std::optional<IpAddress>> client_;
+  mutable bool host_is_read_ = false;
+  mutable std::size_t host_size_ = 0;
+  mutable std::uint64_t host_hash_ = 0;
+  mutable std::array<char, kMaxHost + 1> buffer_;  // set up to host_size_
 };
 
 RouteMatcher::RouteMatcher(std::vector<RouteRule> rules)
@@ -93,9 +110,22 @@ RouteMatcher::RouteMatcher(std::vector<RouteRule> rules)
   summaries_.reserve(rules_.size());
   for (const RouteRule& rule : rules_) {
     summaries_.push_back(summarize(rule));
-    uses_hosts_ = uses_hosts_ || !rule.hosts.empty();
-    uses_clients_ = uses_clients_ || !rule.clients.empty();
   }
+  for (std::size_t i = 0; i < paths_.size(); ++i)
+    candidates_.push_back(divide(paths_[i]));
+}
+
+RouteMatcher::PathCandidates RouteMatcher::divide(std::span<const std::uint32_t> candidates) const {
+  const auto key_if = [](bool one, std::uint64_t key) { return one ? std::optional(key) : std::nullopt; };
+  PathCandidates divided{KeyedLists(candidates, [&](std::uint32_t route) {
+    return key_if(summaries_[route].one_host, summaries_[route].host_hash);
+  })};
+  for (std::size_t i = 0; i < divided.by_host.size(); ++i) {
+    divided.by_model.emplace_back(divided.by_host[i], [&](std::uint32_t route) {
+      return key_if(summaries_[route].one_model, summaries_[route].model_hash);
+    });
+  }
+  return divided;
 }
 
 RouteMatcher::Summary RouteMatcher::summarize(const RouteRule& rule) {
@@ -112,13 +142,13 @@ RouteMatcher::Summary RouteMatcher::summarize(const RouteRule& rule) {
   if (s.one_model) s.model_hash = hash(rule.models.front());
   s.more_of_body = rule.models.size() > 1 || rule.stream || !rule.members.empty();
   s.asks_for_body = rule.asks_for_body();
-  s.needs_body = s.asks_for_body || rule.edits_body;
+  s.needs_body = s.asks_for_body || rule.edits_body || !rule.key_members.empty();
   return s;
 }
 
 RouteMatcher::Unmet RouteMatcher::unmet_of_head(const RouteRule& rule, const Subject& subject) {
   if (!rule.hosts.empty() &&
-      std::ranges::none_of(rule.hosts, [&](const HostPattern& h) { return h.matches(subject.host); }))
+      std::ranges::none_of(rule.hosts, [&](const HostPattern& h) { return h.matches(subject.host()); }))
     return {"host"};
   for (const FieldMatch& field : rule.headers) {
     if (!field.matches_header(subject.head.headers)) return {"header", field.name};
@@ -127,7 +157,7 @@ RouteMatcher::Unmet RouteMatcher::unmet_of_head(const RouteRule& rule, const Sub
     if (!field.matches_query(subject.head.query())) return {"query", field.name};
   }
   if (!rule.clients.empty() && std::ranges::none_of(rule.clients, [&](const IpNetwork& network) {
-        return subject.client && network.contains(*subject.client);
+        return subject.client() && network.contains(*subject.client());
       }))
     return {"client"};
   if (!path_fits(rule, subject.head.path())) return {"path"};
@@ -149,9 +179,9 @@ RouteMatcher::Unmet RouteMatcher::unmet_of_body(const RouteRule& rule, const llm
 
 bool RouteMatcher::allows_but_for_method(std::uint32_t index, const Subject& subject) const {
   const Summary& s = summaries_[index];
-  if (s.one_host && s.host_hash != subject.host_hash) return false;
+  if (s.one_host && s.host_hash != subject.host_hash()) return false;
   // A hash alone is no proof.
-  if (s.one_host && !s.more_of_head) return rules_[index].hosts.front().matches(subject.host);
+  if (s.one_host && !s.more_of_head) return rules_[index].hosts.front().matches(subject.host());
   return !s.more_of_head || unmet_of_head(rules_[index], subject).kind.empty();
 }
 
@@ -164,9 +194,12 @@ bool RouteMatcher::takes_body(std::uint32_t index, const llm::RequestView& body,
 }
 
 Result<RouteMatcher::HeadMatch> RouteMatcher::match(const RequestHead& head, std::string_view peer) const {
-  const Subject subject(*this, head, peer);
+  const Subject subject(head, peer);
   const std::uint8_t method = bit(head.method);
-  const std::span<const std::uint32_t> candidates = paths_.candidates(head.path());
+  const PathCandidates& path = candidates_[paths_.find(head.path())];
+  // The host is not read where no route asks for it.
+  const std::size_t list = path.by_host.is_whole() ? 0 : path.by_host.find(subject.host_hash());
+  const std::span<const std::uint32_t> candidates = path.by_host[list];
   bool method_is_in_the_way = false;
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const std::uint32_t index = candidates[i];
@@ -174,7 +207,8 @@ Result<RouteMatcher::HeadMatch> RouteMatcher::match(const RequestHead& head, std
     const bool takes_method = (s.methods & method) != 0;
     if ((!takes_method && method_is_in_the_way) || !allows_but_for_method(index, subject)) continue;
     if (takes_method)
-      return HeadMatch{index, s.needs_body, rules_[index].lenient_body, candidates.subspan(i)};
+      return HeadMatch{index, s.needs_body, rules_[index].lenient_body, candidates.subspan(i),
+                       &path.by_model[list]};
     method_is_in_the_way = true;
   }
   if (method_is_in_the_way)
@@ -185,12 +219,13 @@ Result<RouteMatcher::HeadMatch> RouteMatcher::match(const RequestHead& head, std
 Result<std::size_t> RouteMatcher::match(const HeadMatch& head_match, const RequestHead& head,
                                         std::string_view peer, const llm::RequestView* body) const {
   if (!summaries_[head_match.first].asks_for_body) return head_match.first;
-  const Subject subject(*this, head, peer);
+  const Subject subject(head, peer);
   const std::string_view model = body != nullptr ? body->model.view() : std::string_view();
   const std::uint64_t model_hash = hash(model);
-  for (const std::uint32_t index : head_match.rest) {
+  const KeyedLists& by_model = *head_match.by_model;
+  for (const std::uint32_t index : by_model[by_model.find(model_hash)]) {
     const Summary& s = summaries_[index];
-    if ((s.methods & bit(head.method)) == 0) continue;
+    if (index < head_match.first || (s.methods & bit(head.method)) == 0) continue;
     if (s.asks_for_body && (body == nullptr || !takes_body(index, *body, model_hash))) continue;
     if (allows_but_for_method(index, subject)) return index;
   }
@@ -219,9 +254,9 @@ std::unexpected<Error> RouteMatcher::no_route(const HeadMatch& head_match, const
 }
 
 std::string RouteMatcher::allowed_methods(const RequestHead& head, std::string_view peer) const {
-  const Subject subject(*this, head, peer);
+  const Subject subject(head, peer);
   std::uint8_t methods = 0;
-  for (const std::uint32_t index : paths_.candidates(head.path())) {
+  for (const std::uint32_t index : paths_[paths_.find(head.path())]) {
     if (allows_but_for_method(index, subject)) methods |= summaries_[index].methods;
   }
   std::string list;
@@ -235,7 +270,7 @@ std::string RouteMatcher::allowed_methods(const RequestHead& head, std::string_v
 
 bool RouteMatcher::allows(std::size_t index, const RequestHead& head, std::string_view peer) const {
   if ((summaries_[index].methods & bit(head.method)) == 0) return false;
-  return unmet_of_head(rules_[index], Subject(*this, head, peer)).kind.empty();
+  return unmet_of_head(rules_[index], Subject(head, peer)).kind.empty();
 }
 
 std::optional<std::string> RouteMatcher::mismatch(std::size_t index, const RequestHead& head,
@@ -247,7 +282,7 @@ std::optional<std::string> RouteMatcher::mismatch(std::size_t index, const Reque
   } else if ((summaries_[index].methods & bit(head.method)) == 0) {
     unmet = {"method"};
   } else {
-    unmet = unmet_of_head(rule, Subject(*this, head, peer));
+    unmet = unmet_of_head(rule, Subject(head, peer));
     if (unmet.kind.empty() && rule.asks_for_body())
       unmet = body != nullptr ? unmet_of_body(rule, *body) : Unmet{"body"};
   }

@@ -11,6 +11,7 @@
 #include "gateway/base/result.h"
 #include "gateway/http/head.h"
 #include "gateway/llm/request_view.h"
+#include "gateway/proxy/keyed_lists.h"
 #include "gateway/proxy/path_index.h"
 #include "gateway/proxy/route_rule.h"
 
@@ -26,9 +27,11 @@ class RouteMatcher {
 
   struct HeadMatch {
     std::size_t first = 0;    // the first route that the head allows
-    bool needs_body = false;  // it asks for something in the body
+    bool needs_body = false;  // it asks for something in the body, or uses it otherwise
     bool lenient_body = false;
     std::span<const std::uint32_t> rest = {};  // the routes that may match, from `first` on
+    // The same and those before, by their models. Lives as long as the matcher.
+    const KeyedLists* by_model = nullptr;
   };
   // `peer`: the client's address, with or without port. kRouteNotFound, or kMethodNotAllowed when only the
   // method is in the way.
@@ -51,7 +54,7 @@ class RouteMatcher {
   // Does the head allow the route?
   bool allows(std::size_t index, const RequestHead& head, std::string_view peer) const;
 
-  // The members of the body that some rule asks for, sorted: what a RequestParser is to keep.
+  // The members of the body that some rule asks for or uses, sorted: what a RequestParser is to keep.
   const std::vector<std::string>& members() const noexcept { return members_; }
   const RouteRule& operator[](std::size_t index) const noexcept { return rules_[index]; }
   std::size_t size() const noexcept { return rules_.size(); }
@@ -78,6 +81,13 @@ class RouteMatcher {
     std::string_view name = {};
   };
 
+  // The candidates of one path by host, and each of these lists by model.
+  struct PathCandidates {
+    KeyedLists by_host;
+    std::vector<KeyedLists> by_model = {};
+  };
+
+  PathCandidates divide(std::span<const std::uint32_t> candidates) const;
   static Summary summarize(const RouteRule& rule);
   static Unmet unmet_of_head(const RouteRule& rule, const Subject& subject);
   Unmet unmet_of_body(const RouteRule& rule, const llm::RequestView& body) const;
@@ -90,8 +100,7 @@ class RouteMatcher {
   PathIndex paths_;
   std::vector<std::string> members_;
   std::vector<Summary> summaries_;
-  bool uses_hosts_ = false;
-  bool uses_clients_ = false;
+  std::vector<PathCandidates> candidates_;  // by the lists of paths_
 };
 
 }  // namespace sluice

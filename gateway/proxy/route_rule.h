@@ -39,6 +39,8 @@ struct RouteRule {
 
   // The route changes the body's model, whatever its rule asks for.
   bool edits_body = false;
+  // Members of the body that the route's clusters choose an endpoint by.
+  std::vector<std::string> key_members = {};
   // The route's requests are not OpenAI's: what their bodies have is not judged.
   bool lenient_body = false;
 

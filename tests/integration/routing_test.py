@@ -63,6 +63,38 @@ def _(t):
     assert b.connections == 0
 
 
+for policy in ("ring_hash", "maglev"):
+
+    @test(f"equal keys go to the same endpoint from any shard, and stay when another leaves ({policy})")
+    def _(t, policy=policy):
+        backends = {name: t.serving(named(name)) for name in "abc"}
+
+        def settings(names):
+            return gateway.config(
+                clusters=[{"name": "models", "endpoints": [{"address": backends[n].address} for n in names],
+                           "load_balancer": {"policy": policy, "hash_by": [
+                               {"header": "x-session"}, {"member": "session"}, {"address": True}]}}],
+                routes=[{"match": {"path": {"prefix": "/"}}, "clusters": [{"name": "models"}]}])
+
+        def targets():
+            # A connection for each, so that both shards serve some.
+            by_member = [json.loads(ask(t.connect(sluice), session=f"s{i}").body)["by"] for i in range(40)]
+            by_header = []
+            for i in range(40):
+                client = t.connect(sluice)
+                client.send(request(body=chat(session="another"), headers=[("X-Session", f"s{i}")]))
+                by_header.append(json.loads(client.read_response().body)["by"])
+            assert by_member == by_header, (by_member, by_header)
+            return by_member
+
+        sluice = t.gateway(settings("abc"), threads=2)
+        before = targets()
+        assert set(before) == set("abc") and targets() == before
+        sluice.reload(settings("ab"))
+        moved = [(old, new) for old, new in zip(before, targets()) if old != new]
+        assert all(old == "c" for old, _ in moved) or (policy == "maglev" and len(moved) < 20), moved
+
+
 def two_models(t):
     tiny, big = t.serving(named("tiny")), t.serving(named("big"))
     clusters = [{"name": "tiny", "endpoints": [{"address": tiny.address}]},

@@ -1,6 +1,10 @@
 #include "gateway/base/ip_network.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+
+#include <random>
+#include <string>
 
 namespace sluice {
 namespace {
@@ -56,6 +60,29 @@ TEST(IpNetworkTest, APeersPortIsNoPartOfItsAddress) {
   EXPECT_EQ(peer_ip_address("[2001:db8::1]:4000"), parse_ip_address("2001:db8::1"));
   EXPECT_FALSE(peer_ip_address("unix"));
   EXPECT_FALSE(peer_ip_address("unix:/run/x.sock"));
+}
+
+TEST(IpNetworkTest, ReadsTheIpv4AddressesThatInetPtonReads) {
+  std::mt19937 random(3);
+  int read = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    std::string text;
+    for (int octet = 0; octet < 4; ++octet) {
+      if (octet > 0) text += '.';
+      if (random() % 16 == 0) text += '0';
+      text += std::to_string(random() % 300);
+    }
+    if (random() % 4 == 0) text.insert(random() % (text.size() + 1), 1, ". 09-a"[random() % 6]);
+    if (random() % 4 == 0) text.erase(random() % text.size(), 1);
+    unsigned char bytes[4];
+    const bool expected = inet_pton(AF_INET, text.c_str(), bytes) == 1;
+    const auto address = parse_ip_address(text);
+    ASSERT_EQ(address.has_value(), expected) << text;
+    if (!expected) continue;
+    ++read;
+    EXPECT_EQ(address, parse_ip_address("::ffff:" + text)) << text;
+  }
+  EXPECT_GT(read, 10'000);
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -160,6 +162,16 @@ TEST(RouteMatcherTest, TheBodyIsNeededOnlyByTheFirstRouteThatTheHeadAllows) {
   EXPECT_FALSE(match.matcher.match(head("/c"), kPeer)->needs_body);
 }
 
+TEST(RouteMatcherTest, ARouteWhoseClustersChooseByAMemberReadsTheBody) {
+  RouteRule rule;
+  rule.key_members = {"session"};
+  Matching match({rule});
+  EXPECT_TRUE(match.matcher.match(head("/"), kPeer)->needs_body);
+  EXPECT_EQ(match.matcher.members(), std::vector<std::string>{"session"});
+  EXPECT_EQ(match(head("/"), R"({"session":"s"})"), "0");
+  EXPECT_EQ(match(head("/")), "0");
+}
+
 TEST(RouteMatcherTest, WhyARouteDoesNotMatchIsTheFirstConditionInTheWay) {
   Matching match({{.path = "/v1", .methods = {Method::kPost}, .hosts = {HostPattern("a")}, .models = {"m"}}});
   EXPECT_EQ(match.why_not(0, head("/v2", "", "b", Method::kGet)), "path");
@@ -168,6 +180,42 @@ TEST(RouteMatcherTest, WhyARouteDoesNotMatchIsTheFirstConditionInTheWay) {
   EXPECT_EQ(match.why_not(0, head("/v1", "", "a")), "body");
   EXPECT_EQ(match.why_not(0, head("/v1", "", "a"), R"({"model":"x"})"), "model");
   EXPECT_EQ(match.why_not(0, head("/v1", "", "a"), R"({"model":"m"})"), "");
+}
+
+// The lists by path, host and model against trying every route, over rules that differ in all three.
+TEST(RouteMatcherTest, FindsWhatTryingEveryRouteFinds) {
+  std::mt19937 random(11);
+  const auto one_in = [&](std::uint32_t n) { return random() % n == 0; };
+  const auto host = [&] { return "h" + std::to_string(random() % 8) + ".example.org"; };
+  const auto model = [&] { return "m" + std::to_string(random() % 8); };
+  for (int round = 0; round < 100; ++round) {
+    std::vector<RouteRule> rules(40);
+    for (RouteRule& rule : rules) {
+      rule.path = one_in(3) ? "/v1/chat" : "/v1/";
+      if (!one_in(4)) rule.hosts.emplace_back(one_in(8) ? "*.example.org" : host());
+      if (one_in(8)) rule.hosts.emplace_back(host());
+      if (!one_in(4)) rule.models.push_back(model());
+      if (one_in(8)) rule.models.push_back(model());
+      if (one_in(4)) rule.methods = {Method::kPost};
+      if (one_in(16)) rule.stream = true;
+    }
+    Matching match(rules);
+    for (int i = 0; i < 50; ++i) {
+      const RequestHead h = head(one_in(2) ? "/v1/chat" : "/v1/x", "", one_in(8) ? "elsewhere" : host(),
+                                 one_in(4) ? Method::kPut : Method::kPost);
+      const std::string body =
+          R"({"model":")" + model() + R"(","stream":)" + (one_in(2) ? "true}" : "false}");
+      std::size_t expected = 0;
+      while (expected < rules.size() && !match.why_not(expected, h, body).empty())
+        ++expected;
+      const std::string found = match(h, body);
+      if (expected < rules.size()) {
+        EXPECT_EQ(found, std::to_string(expected));
+      } else {
+        EXPECT_THAT(found, testing::AnyOf("route_not_found", "model_not_found", "method_not_allowed"));
+      }
+    }
+  }
 }
 
 }  // namespace
