@@ -36,7 +36,10 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) noexcept {
   const char* at = text.data();
   const char* const end = at + text.size();
   for (int octet = 0; octet < 4; ++octet) {
-    if (octet > 0 && (at == end || *at++ != '.')) return std::nullopt;
+    if (octet > 0) {
+      if (at == end || *at != '.') return std::nullopt;
+      ++at;
+    }
     std::uint32_t value = 0;
     const char* const first = at;
     while (at != end && *at >= '0' && *at <= '9' && at - first < 3)
