@@ -71,6 +71,7 @@ void describe(Fields<Listener>& f) {
 
 static void describe(Fields<SecretSource>& f) {
   f.about("SecretSource", "Where a secret stands. Exactly one of the keys.");
+  f.names_secret();
   f.add("file", &SecretSource::file, "A file that holds it; a line end after it is ignored.");
   f.add("env", &SecretSource::env, "An environment variable that holds it.");
   f.check([](const SecretSource& source, const Scope& scope) {

@@ -106,6 +106,7 @@ struct Struct {
   // Gives a new object what it has from the document's root where the file says nothing.
   std::function<void(void* object, const void* root)> inherit = {};
   std::shared_ptr<const void> defaults = {};
+  bool names_secret = false;  // a text in its place is likely the secret itself: no diagnostic repeats it
 };
 
 template <class S>
@@ -283,6 +284,8 @@ class Fields {
     struct_.fields.back().type.innermost().kind = Type::Kind::kShare;
     return editor;
   }
+
+  void names_secret() { struct_.names_secret = true; }
 
   // Runs on a new object before its fields are read, after those of the root that are read first.
   void inherit(void (*inherit)(S&, const Config&)) {

@@ -88,6 +88,9 @@ bool Problems::failed(const std::string& path) const {
 }
 
 std::vector<Diagnostic> Problems::take() {
+  for (Diagnostic& d : diagnostics_) {
+    if (concealed_.contains(d.line)) d.source_line.clear();
+  }
   if (not_shown_ > 0) {
     diagnostics_.push_back(
         {.severity = any_error() ? Diagnostic::Severity::kError : Diagnostic::Severity::kWarning,

@@ -45,6 +45,9 @@ class Problems {
   // Further diagnostics will only be counted, so a message that is costly to make need not be made.
   bool is_full() const { return diagnostics_.size() >= kMaxDiagnostics; }
 
+  // No diagnostic, also none made before, shows this line.
+  void conceal_line(int line) { concealed_.insert(line); }
+
   // Everything found, by position.
   std::vector<Diagnostic> take();
 
@@ -56,6 +59,7 @@ class Problems {
   std::map<std::string, Position, std::less<>> places_;
   std::set<std::string, std::less<>> failed_;
   std::vector<Diagnostic> diagnostics_;
+  std::set<int> concealed_;
   std::size_t not_shown_ = 0;
   bool any_error_ = false;
 };

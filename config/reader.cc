@@ -169,6 +169,12 @@ class Reader {
   // A section with nothing below it, perhaps because everything in it is commented out, has its defaults.
   void read_struct(const Struct& record, const Node& node, const std::string& path, void* out) {
     if (node.kind != Node::Kind::kMap && node.kind != Node::Kind::kNull) {
+      if (record.names_secret) {
+        problems_.conceal_line(node.position.line);
+        return fail(node, path,
+                    fmt::format("expected a mapping with {}: the secret itself does not stand in this file",
+                                key_list(record)));
+      }
       return fail(node, path,
                   fmt::format("expected a mapping with {}, got {}", key_list(record), shape(node)));
     }

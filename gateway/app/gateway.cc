@@ -327,7 +327,9 @@ Task<ReloadReport> Gateway::reload_now() {
       report.problems.push_back(options_.config_path + ": " + plan.error().detail);
       co_return report;
     }
-    co_await swap(std::make_shared<const config::Config>(std::move(*loaded.config)), std::move(*plan));
+    const Duration blocked =
+        co_await swap(std::make_shared<const config::Config>(std::move(*loaded.config)), std::move(*plan));
+    report.blocked_milliseconds = std::chrono::duration<double, std::milli>(blocked).count();
   }
   report.ok = true;
   report.generation = generation_;
@@ -335,13 +337,15 @@ Task<ReloadReport> Gateway::reload_now() {
   co_return report;
 }
 
-Task<void> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan) {
+Task<Duration> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan) {
   // Shared by the shards, each of which takes its own part.
   auto updates = std::make_shared<std::vector<std::vector<ListenerUpdate>>>(std::move(plan.shards));
-  (void)co_await ask_shards<char>([next, updates, matcher = compile_routes(*next)](Shard& shard) {
-    shard.configure(*next, matcher, std::move((*updates)[shard.index()]));
-    return char{0};
-  });
+  const std::vector<Duration> blocked =
+      co_await ask_shards<Duration>([next, updates, matcher = compile_routes(*next)](Shard& shard) {
+        const TimePoint began = shard.loop().now();
+        shard.configure(*next, matcher, std::move((*updates)[shard.index()]));
+        return shard.loop().now() - began;
+      });
   adopt_listeners(std::move(plan.listeners));
   streams_.max = next->limits.max_streams;
   // A level that an operator has set meanwhile stays, unless the file asks for another than it did.
@@ -350,6 +354,7 @@ Task<void> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPla
   config_ = std::move(next);
   ++generation_;
   watch_config();
+  co_return std::ranges::max(blocked);
 }
 
 void Gateway::note_reload(const std::string& by, const ReloadReport& report) {
@@ -362,6 +367,10 @@ void Gateway::note_reload(const std::string& by, const ReloadReport& report) {
     control_metrics_
         .gauge("sluice_config_last_reload_seconds", "How long the last change of configuration took.")
         .set(report.milliseconds / 1000);
+    control_metrics_
+        .gauge("sluice_config_last_swap_seconds",
+               "How long the last change of configuration held the shard that it held longest.")
+        .set(report.blocked_milliseconds / 1000);
   }
   for (const std::string& problem : report.problems) {
     log_.write(report.ok ? LogLevel::kWarning : LogLevel::kError, "configuration",
@@ -372,7 +381,10 @@ void Gateway::note_reload(const std::string& by, const ReloadReport& report) {
     return;
   }
   log_.info(report.changed ? "configuration reloaded" : "configuration unchanged",
-            {{"by", by}, {"generation", report.generation}, {"milliseconds", report.milliseconds}});
+            {{"by", by},
+             {"generation", report.generation},
+             {"milliseconds", report.milliseconds},
+             {"blocked_milliseconds", report.blocked_milliseconds}});
 }
 
 void Gateway::watch_config() {

@@ -115,7 +115,8 @@ class Gateway {
   Task<Result<void>> start_successor();
   Task<void> reload_in_turn(std::string by, std::shared_ptr<PendingReload> pending);
   Task<ReloadReport> reload_now();
-  Task<void> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
+  // How long the shard blocked that blocked longest.
+  Task<Duration> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
   void note_reload(const std::string& by, const ReloadReport& report);
   void adopt_listeners(std::vector<BoundListener> listeners);
   void sample_endpoints();

@@ -250,18 +250,22 @@ def _(t):
     sluice = t.gateway(settings[0], threads=2)
     load = Load(t, sluice.address, 16, events)
     warm = max(4, RELOADS // 10)
-    took, resident = [], 0
+    took, blocked, resident = [], [], 0
     for i in range(1, RELOADS + 1):
         report = sluice.reload(settings[i % 4])
         assert report["message"] == "configuration reloaded", report
         took.append(report["milliseconds"])
+        blocked.append(report["blocked_milliseconds"])
         if i == warm:
             resident = sluice.resident_bytes()
     grown = sluice.resident_bytes() - resident
     load.stop()
     took.sort()
+    blocked.sort()
     print(f"    {RELOADS} reloads, {load.done} streams, {len(load.failures)} failed; reload ms: median "
           f"{took[len(took) // 2]:.2f}, p99 {took[int(len(took) * 0.99)]:.2f}, max {took[-1]:.2f}; "
+          f"a shard held for ms: median {blocked[len(blocked) // 2]:.2f}, p99 {blocked[int(len(blocked) * 0.99)]:.2f}, "
+          f"max {blocked[-1]:.2f}; "
           f"grown by {grown / 1024:.0f} KiB since reload {warm}", flush=True)
     assert not load.failures and load.done > 0, load.failures
     # A leak of one small table (some 10 kB) per reload would show after the warm-up.

@@ -1,7 +1,9 @@
 #include "gateway/app/admin/access.h"
 
 #include "gateway/base/address.h"
+#include "gateway/base/ip_network.h"
 #include "gateway/http/header_id.h"
+#include "gateway/proxy/host_pattern.h"
 
 namespace sluice {
 namespace {
@@ -19,6 +21,13 @@ bool is_loopback(std::string_view peer) {
          (address->host == "::1" || address->host.starts_with("127."));
 }
 
+bool names_this_machine(std::string_view authority) {
+  std::string_view host = host_of_authority(authority);
+  if (equals_ignoring_case(host, "localhost")) return true;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return parse_ip_address(host).has_value();
+}
+
 }  // namespace
 
 AdminVerdict AdminAccess::check(const AdminRoute& route, const AdminCaller& caller) const noexcept {
@@ -26,7 +35,9 @@ AdminVerdict AdminAccess::check(const AdminRoute& route, const AdminCaller& call
   if (route.open || caller.unix_socket) return AdminVerdict::kAllowed;
   if (token_)
     return token_->matches(bearer(caller.authorization)) ? AdminVerdict::kAllowed : AdminVerdict::kNoToken;
-  if (!route.change.empty() && !is_loopback(caller.peer)) return AdminVerdict::kNotLocal;
+  const bool local = is_loopback(caller.peer);
+  if (local && !names_this_machine(caller.authority)) return AdminVerdict::kOtherHost;
+  if (!route.change.empty() && !local) return AdminVerdict::kNotLocal;
   return AdminVerdict::kAllowed;
 }
 
@@ -38,6 +49,8 @@ std::string_view name(AdminVerdict verdict) noexcept {
       return "no_token";
     case AdminVerdict::kCrossSite:
       return "cross_site";
+    case AdminVerdict::kOtherHost:
+      return "other_host";
     case AdminVerdict::kNotLocal:
       return "not_local";
   }

@@ -73,6 +73,7 @@ class AdminHandler final : public StreamHandler {
     return {.unix_socket = unix_socket_,
             .peer = stream.peer,
             .authorization = headers.get(HeaderId::kAuthorization),
+            .authority = stream.head.authority(),
             .has_origin = has_origin};
   }
 
@@ -82,6 +83,8 @@ class AdminHandler final : public StreamHandler {
                               "this page asks for the gateway's admin.token: Authorization: Bearer TOKEN");
     if (verdict == AdminVerdict::kCrossSite)
       return AdminPage::error(403, "requests with an Origin header may change nothing here");
+    if (verdict == AdminVerdict::kOtherHost)
+      return AdminPage::error(403, "name this machine by its address or as localhost, or set an admin.token");
     return AdminPage::error(403,
                             "without an admin.token only this machine, or admin.socket, may change anything");
   }

@@ -13,7 +13,7 @@ constexpr AdminRoute kAsk{Method::kPost, "/diff", false, "", nullptr};
 constexpr AdminRoute kChange{Method::kPost, "/drain", false, "drain", nullptr};
 
 AdminCaller from(std::string_view peer, std::string_view authorization = {}) {
-  return {.peer = peer, .authorization = authorization};
+  return {.peer = peer, .authorization = authorization, .authority = "127.0.0.1:9901"};
 }
 
 TEST(AdminAccess, WithoutATokenAnybodyReadsAndThisMachineChanges) {
@@ -24,6 +24,25 @@ TEST(AdminAccess, WithoutATokenAnybodyReadsAndThisMachineChanges) {
     EXPECT_EQ(access.check(kChange, from(peer)), AdminVerdict::kNotLocal) << peer;
     EXPECT_EQ(access.check(kRead, from(peer)), AdminVerdict::kAllowed) << peer;
     EXPECT_EQ(access.check(kAsk, from(peer)), AdminVerdict::kAllowed) << peer;
+  }
+}
+
+TEST(AdminAccess, WithoutATokenThisMachineIsAskedUnderItsOwnNameOnly) {
+  const AdminAccess open(std::nullopt);
+  const AdminAccess guarded(Secret("right"));
+  AdminCaller caller = from("127.0.0.1:5", "Bearer right");
+  for (const char* own : {"localhost", "LocalHost:9901", "127.0.0.1", "10.1.2.3:9901", "[::1]:9901"}) {
+    caller.authority = own;
+    EXPECT_EQ(open.check(kRead, caller), AdminVerdict::kAllowed) << own;
+    EXPECT_EQ(open.check(kChange, caller), AdminVerdict::kAllowed) << own;
+  }
+  for (const char* foreign :
+       {"rebound.example", "rebound.example:9901", "127.0.0.1.example", "", "localhost.example"}) {
+    caller.authority = foreign;
+    EXPECT_EQ(open.check(kRead, caller), AdminVerdict::kOtherHost) << foreign;
+    EXPECT_EQ(open.check(kChange, caller), AdminVerdict::kOtherHost) << foreign;
+    EXPECT_EQ(open.check(kHealth, caller), AdminVerdict::kAllowed) << foreign;
+    EXPECT_EQ(guarded.check(kRead, caller), AdminVerdict::kAllowed) << foreign;
   }
 }
 
