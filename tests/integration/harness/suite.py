@@ -73,9 +73,12 @@ class Test:
     def connect(self, gateway_or_address):
         """A client's connection, closed at the end of the test at the latest."""
         address = getattr(gateway_or_address, "address", gateway_or_address)
-        client = process.connect(address)
-        self._stack.callback(client.leave)
-        return client
+        return self.closes(process.connect(address))
+
+    def closes(self, connection):
+        """A connection that somebody else has made ends with the test too."""
+        self._stack.callback(connection.leave)
+        return connection
 
     def output(self):
         return "".join(p.describe() for p in self._programs)
