@@ -41,12 +41,16 @@ def _new_key(kind):
 
 
 @functools.cache
-def authority(name="authority"):
-    """A certificate authority; each name is another one."""
+def _authority(name):
     made = Certificate(_folder() / f"{name}.pem", _folder() / f"{name}.key")
     _openssl("req", "-x509", *_new_key("ecdsa"), "-nodes", "-days", "30", "-subj", f"/CN=sluice tests {name}",
              "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", made.key, "-out", made.cert)
     return made
+
+
+def authority(name="authority"):
+    """A certificate authority; each name is another one."""
+    return _authority(name)
 
 
 @functools.cache

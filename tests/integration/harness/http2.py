@@ -98,7 +98,7 @@ class Stream:
 
     def _wait(self, condition):
         while not condition():
-            if self.reset is not None:
+            if self.reset is not None and not self.ended:
                 raise Reset(f"stream {self.number}: {frames.error_name(self.reset)}")
             if self.ended:
                 raise EOFError(f"stream {self.number} ended: {self.heads}, {bytes(self.content[-200:])!r}")
@@ -111,7 +111,8 @@ class Stream:
 
     def read(self, size):
         """Exactly so many bytes of content."""
-        self._wait(lambda: len(self.content) >= size)
+        if len(self.content) < size:
+            self._wait(lambda: len(self.content) >= size)
         return self._take(size)
 
     def read_to_end(self):
@@ -130,7 +131,7 @@ class Stream:
         del self.content[:size]
         if size:
             updates = frames.window_update(0, size)
-            if not self.ended:
+            if not self.ended and self.reset is None:
                 updates += frames.window_update(self.number, size)
             self.connection.send_if_open(updates)
         return taken
@@ -181,7 +182,7 @@ class Connection(FrameWire):
 
     def is_idle(self):
         """No frame has arrived that was not read. Does not wait."""
-        return not self.wire.has_news()
+        return not self.wire.has_unread() and not self.wire.has_news()
 
     def ping(self, opaque=b"sluice-t"):
         """A round trip: whatever the peer had to say about what was sent before has been read."""

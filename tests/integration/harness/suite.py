@@ -70,6 +70,10 @@ class Test:
         """A backend that calls `answer(request, connection)` for every request, each connection a thread."""
         return self._stack.enter_context(upstream.ServingUpstream(answer, **options))
 
+    def enter(self, context):
+        """Enters what is to be left at the end of the test, and gives it."""
+        return self._stack.enter_context(context)
+
     def connect(self, gateway_or_address):
         """A client's connection, closed at the end of the test at the latest."""
         address = getattr(gateway_or_address, "address", gateway_or_address)

@@ -114,6 +114,10 @@ class Wire:
         self._used += size
         return data
 
+    def has_unread(self):
+        """Bytes have been received that nobody has taken."""
+        return len(self.received) > self._used
+
     def expect_end(self):
         """The peer ends the connection without another byte."""
         rest = self.read_to_end()
