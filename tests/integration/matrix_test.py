@@ -8,7 +8,6 @@ import signal
 import threading
 
 from harness import backends, clients, downstream, gateway, process
-from harness.clients import Cut
 from harness.framing import BY_MODEL
 from harness.http import DONE, chat, event, usage_event
 from harness.suite import main, test

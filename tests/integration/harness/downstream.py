@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from . import certificates, process, tls
+from . import certificates, tls
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ answers like ours:
 
 import os
 
-from . import downstream, frames, gateway, header_blocks, http2, process
+from . import downstream, frames, gateway, header_blocks, http2
 from .http import answer
 from .suite import test
 
