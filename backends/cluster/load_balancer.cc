@@ -1,5 +1,8 @@
 #include "backends/cluster/load_balancer.h"
 
+#include <numeric>
+#include <utility>
+
 namespace sluice {
 namespace {
 
@@ -19,6 +22,18 @@ class RoundRobin final : public LoadBalancer {
     }
     if (best) credit_[*best] -= total;
     return best;
+  }
+
+  std::vector<std::int64_t> credit() const override { return credit_; }
+
+  // A round's credit sums to nothing. An endpoint that left took its part with it: what is missing is shared
+  // out, or newcomers would wait ever longer for their first turn as others come and go.
+  void take_over_credit(std::vector<std::int64_t> credit) override {
+    credit_ = std::move(credit);
+    if (credit_.empty()) return;
+    const std::int64_t sum = std::accumulate(credit_.begin(), credit_.end(), std::int64_t{0});
+    for (std::int64_t& c : credit_)
+      c -= sum / static_cast<std::int64_t>(credit_.size());
   }
 
  private:

@@ -30,6 +30,12 @@ class LoadBalancer {
   // hash of what tells requests apart; only hashing balancers heed it.
   virtual std::optional<std::size_t> pick(std::span<const Candidate> candidates, std::uint64_t key,
                                           Random& random) = 0;
+
+  // What each candidate is owed, in the candidates' order, for the balancer that takes over when endpoints
+  // come and go: without it every change would begin the round anew, and the first endpoints of the list
+  // would get more than their share. Empty where a balancer keeps no turns.
+  virtual std::vector<std::int64_t> credit() const { return {}; }
+  virtual void take_over_credit(std::vector<std::int64_t> /*credit*/) {}
 };
 
 // Each in turn, in proportion to weights: smooth weighted round robin over the eligible.

@@ -1,6 +1,7 @@
 #include "backends/cluster/upstream_cluster.h"
 
 #include <algorithm>
+#include <unordered_map>
 #include <utility>
 
 #include "backends/cluster/hash_balancers.h"
@@ -25,6 +26,21 @@ std::unique_ptr<LoadBalancer> make_balancer(BalancerPolicy policy, const Endpoin
   std::unreachable();
 }
 
+// What each of `to` is owed in the round that `balancer` keeps over `from`; nothing if it is new.
+std::vector<std::int64_t> credit_of(const LoadBalancer& balancer, const EndpointSet& from,
+                                    const EndpointSet& to) {
+  const std::vector<std::int64_t> credit = balancer.credit();
+  std::unordered_map<const EndpointState*, std::int64_t> owed;
+  for (std::size_t i = 0; i < std::min(credit.size(), from.size()); ++i)
+    owed.emplace(from[i]->state.get(), credit[i]);
+  std::vector<std::int64_t> out;
+  for (const auto& endpoint : to) {
+    const auto known = owed.find(endpoint->state.get());
+    out.push_back(known == owed.end() ? 0 : known->second);
+  }
+  return out;
+}
+
 }  // namespace
 
 UpstreamCluster::UpstreamCluster(Loop& loop, std::string name, EndpointSet endpoints, ClusterPolicy policy)
@@ -33,8 +49,14 @@ UpstreamCluster::UpstreamCluster(Loop& loop, std::string name, EndpointSet endpo
 }
 
 void UpstreamCluster::set_endpoints(EndpointSet endpoints) {
+  auto balancer = make_balancer(policy_.balancer, endpoints);
+  if (balancer_) balancer->take_over_credit(credit_of(*balancer_, endpoints_, endpoints));
   endpoints_ = std::move(endpoints);
-  balancer_ = make_balancer(policy_.balancer, endpoints_);
+  balancer_ = std::move(balancer);
+}
+
+void UpstreamCluster::take_over_turns(const UpstreamCluster& replaced) {
+  balancer_->take_over_credit(credit_of(*replaced.balancer_, replaced.endpoints_, endpoints_));
 }
 
 Result<std::shared_ptr<const ClusterEndpoint>> UpstreamCluster::pick(const PickRequest& request) {

@@ -32,13 +32,16 @@ struct PickRequest {
 };
 
 // One shard's view of a cluster: its endpoints, and the load balancer over them. The endpoints are replaced
-// as a whole when the configuration says so; what is under way keeps the endpoint it was given.
+// as a whole when the configuration or discovery says so; what is under way keeps the endpoint it was given.
 // What the process shares about an endpoint is its EndpointState. Threads: its loop's.
 class UpstreamCluster {
  public:
   UpstreamCluster(Loop& loop, std::string name, EndpointSet endpoints, ClusterPolicy policy);
 
+  // Endpoints that stay, by their state, keep their place in the round.
   void set_endpoints(EndpointSet endpoints);
+  // Goes on with the round of the cluster that this one replaces.
+  void take_over_turns(const UpstreamCluster& replaced);
 
   // Of the endpoints that have the tags: one that this call has not tried, that has not just refused a
   // connection and that stands in the preferred zone. Where there is none, first the zone is waived, then

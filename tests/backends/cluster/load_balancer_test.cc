@@ -61,6 +61,22 @@ TEST_F(LoadBalancerTest, RoundRobinDoesNotMakeUpForTheTimeAnEndpointWasAway) {
   EXPECT_NEAR(after[1], 5, 1);
 }
 
+// One of two is exchanged for a new one after each of its turns, when it leaves its debt behind.
+TEST_F(LoadBalancerTest, RoundRobinGivesNewcomersTheirTurnHoweverManyCameAndLeft) {
+  int newcomers = 0;
+  auto balancer = make_round_robin();
+  const std::vector<Candidate> two(2);
+  for (int i = 0; i < 1000; ++i) {
+    if (balancer->pick(two, 0, random_) != 1u) continue;
+    ++newcomers;
+    std::vector<std::int64_t> credit = balancer->credit();
+    credit[1] = 0;
+    balancer = make_round_robin();
+    balancer->take_over_credit(std::move(credit));
+  }
+  EXPECT_GT(newcomers, 300);
+}
+
 TEST_F(LoadBalancerTest, LeastLoadedAlwaysPicksTheLessLoadedOfTwo) {
   EXPECT_EQ(pick_many(*least_loaded_, {{1, 3}, {1, 2}}, 200), (std::vector<int>{0, 200}));
 }

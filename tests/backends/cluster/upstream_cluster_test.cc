@@ -70,6 +70,30 @@ TEST_F(UpstreamClusterTest, WhereAllWereTriedAnyIsTriedAgain) {
   EXPECT_EQ(counts, (std::vector<int>{10, 10, 10}));
 }
 
+TEST_F(UpstreamClusterTest, TheRoundGoesOnWhereEndpointsAreReplaced) {
+  std::vector<int> counts(3);
+  for (int i = 0; i < 30; ++i) {
+    ++counts[pick({})];
+    change(1, [](ClusterEndpoint&) {});
+  }
+  EXPECT_EQ(counts, (std::vector<int>{10, 10, 10}));
+}
+
+TEST_F(UpstreamClusterTest, TheRoundGoesOnInTheClusterThatReplacesAnother) {
+  std::vector<int> counts(3);
+  auto running = std::make_unique<UpstreamCluster>(gateway_.loop, "c", endpoints(),
+                                                   ClusterPolicy{.balancer = BalancerPolicy::kRoundRobin});
+  for (int i = 0; i < 30; ++i) {
+    const auto picked = running->pick({}).value();
+    ++counts[static_cast<std::size_t>(std::ranges::find(endpoints(), picked) - endpoints().begin())];
+    auto next = std::make_unique<UpstreamCluster>(gateway_.loop, "c", endpoints(),
+                                                  ClusterPolicy{.balancer = BalancerPolicy::kRoundRobin});
+    next->take_over_turns(*running);
+    running = std::move(next);
+  }
+  EXPECT_EQ(counts, (std::vector<int>{10, 10, 10}));
+}
+
 TEST_F(UpstreamClusterTest, WithoutAnyWeightThereIsNoEndpoint) {
   for (std::size_t i = 0; i < 3; ++i)
     change(i, [](ClusterEndpoint& e) { e.weight = 0; });
