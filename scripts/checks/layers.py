@@ -52,6 +52,7 @@ LIBRARIES = {
     "nghttp2/": ["gateway/http/http2"],
     "openssl/": ["gateway/net", "filters/auth"],
     "hiredis/": ["gateway/store/redis"],
+    "ares": ["gateway/net"],
     "yaml-cpp/": ["config"],
     "spdlog/": ["gateway/app"],
     "simdjson.h": ["gateway/llm", "backends/worker", "gateway/app/sluicectl/json_value.cc"],
