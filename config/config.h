@@ -98,9 +98,32 @@ struct Pool {
   bool operator==(const Pool&) const = default;
 };
 
+// Where a cluster's endpoints come from, beside those that stand in the file. Exactly one of dns, srv and
+// file.
+struct Discovery {
+  std::optional<Address> dns = {};      // a name and a port: every address the name has
+  std::optional<std::string> srv = {};  // the name of SRV records
+  std::optional<std::string> file = {};
+  std::vector<Address> nameservers = {};  // empty: the system's
+  Duration min_refresh = std::chrono::seconds(5);
+  Duration max_refresh = std::chrono::minutes(5);
+  Duration timeout = std::chrono::seconds(2);
+  std::uint32_t max_endpoints = 256;
+
+  bool operator==(const Discovery&) const = default;
+};
+
+// The document that `Discovery::file` names.
+struct EndpointList {
+  std::vector<Endpoint> endpoints = {};
+
+  bool operator==(const EndpointList&) const = default;
+};
+
 struct Cluster {
   std::string name = {};
-  std::vector<Endpoint> endpoints = {};
+  std::vector<Endpoint> endpoints = {};  // may be empty where there is discovery
+  std::optional<Discovery> discovery = {};
   LoadBalancer load_balancer = {};
   Pool pool = {};
 

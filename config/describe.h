@@ -11,6 +11,8 @@ namespace sluice::config {
 
 // The description of Config, through which that of every other struct is reached.
 const Struct& config_struct();
+// The description of EndpointList.
+const Struct& endpoint_list_struct();
 
 // Descriptions that stand in a file of their own.
 void describe(Fields<Listener>& f);

@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "config/describe.h"
+#include "gateway/base/ip_network.h"
 
 // Groups of model servers.
 namespace sluice::config {
@@ -13,6 +14,7 @@ using namespace std::string_view_literals;
 constexpr std::size_t kMaxEndpoints = 1000;
 constexpr std::size_t kMaxTags = 32;
 constexpr std::size_t kMaxHashKeys = 8;
+constexpr std::size_t kMaxNameservers = 8;
 
 static auto choices(LoadBalancer::Policy /*type*/) {
   return std::array{"round_robin"sv, "least_loaded"sv, "ring_hash"sv, "maglev"sv};
@@ -92,16 +94,82 @@ static void describe(Fields<Pool>& f) {
       .range(0s, 24h);
 }
 
+static bool is_name_and_port(const Address& address) {
+  return address.kind == Address::Kind::kTcp && address.port != 0 && !parse_ip_address(address.host);
+}
+
+static bool is_ip_and_port(const Address& address) {
+  return address.kind == Address::Kind::kTcp && address.port != 0 && parse_ip_address(address.host);
+}
+
+static void describe(Fields<Discovery>& f) {
+  f.about("Discovery", "Endpoints that come and go. Exactly one of dns, srv and file.");
+  f.add("dns", &Discovery::dns, "A name and a port: an endpoint for each of the name's addresses.");
+  f.add("srv", &Discovery::srv,
+        "The name of SRV records (RFC 2782): an endpoint for each, of the lowest priority, by their weights.")
+      .rule(kDnsNameText);
+  f.add("file", &Discovery::file, "A YAML file with a list `endpoints`, as a cluster has; it is watched.");
+  f.add("nameservers", &Discovery::nameservers, "Whom to ask, instead of the system's (/etc/resolv.conf).")
+      .items(0, kMaxNameservers);
+  f.add("min_refresh", &Discovery::min_refresh,
+        "Shortest time between two questions, however short the records live.")
+      .range(100ms, 24h);
+  f.add("max_refresh", &Discovery::max_refresh,
+        "Longest time between two questions, however long the records live.")
+      .range(100ms, 24h);
+  f.add("timeout", &Discovery::timeout,
+        "How long a name server may take. A silent one is asked again after a third of it.")
+      .range(10ms, 1min);
+  f.add("max_endpoints", &Discovery::max_endpoints,
+        "Most endpoints that are taken; those beyond, by order of address, are left out and counted.")
+      .range(1, kMaxEndpoints);
+  f.check([](const Discovery& discovery, const Scope& scope) {
+    if (!scope.usable("dns") || !scope.usable("srv") || !scope.usable("file")) return;
+    const int given =
+        int{discovery.dns.has_value()} + int{discovery.srv.has_value()} + int{discovery.file.has_value()};
+    if (given != 1) scope.error("", "needs exactly one of dns, srv and file");
+    if (discovery.dns && !is_name_and_port(*discovery.dns))
+      scope.error("dns", "must be a DNS name and a port; addresses stand in endpoints");
+    if (scope.usable("min_refresh") && scope.usable("max_refresh") &&
+        discovery.min_refresh > discovery.max_refresh)
+      scope.error("min_refresh", "must not exceed max_refresh; lower it, or raise max_refresh");
+    for (std::size_t i = 0; i < discovery.nameservers.size(); ++i) {
+      const std::string item = index_path("nameservers", i);
+      if (scope.usable(item) && !is_ip_and_port(discovery.nameservers[i]))
+        scope.error(item, "must be an IP address and a port, for example 10.0.0.53:53");
+    }
+  });
+}
+
+static void describe(Fields<EndpointList>& f) {
+  f.about("EndpointList", "The file of a cluster's discovery.");
+  f.add("endpoints", &EndpointList::endpoints, "The model servers.").required().items(1, kMaxEndpoints);
+  f.check([](const EndpointList& list, const Scope& scope) {
+    if (scope.usable("endpoints") &&
+        std::ranges::none_of(list.endpoints, [](const Endpoint& e) { return e.weight > 0; }))
+      scope.error("endpoints", "needs at least one endpoint with a weight above 0");
+  });
+}
+
+const Struct& endpoint_list_struct() {
+  return struct_of<EndpointList>();
+}
+
 void describe(Fields<Cluster>& f) {
   f.about("Cluster", "Model servers that are interchangeable.");
   f.add("name", &Cluster::name, "Unique among clusters; routes refer to it.").required().rule(kNameText);
-  f.add("endpoints", &Cluster::endpoints, "The model servers.").required().items(1, kMaxEndpoints);
+  f.add("endpoints", &Cluster::endpoints, "The model servers. Needed unless there is `discovery`.")
+      .items(0, kMaxEndpoints);
+  f.add("discovery", &Cluster::discovery, "Endpoints that come and go, beside those given here.");
   f.add("load_balancer", &Cluster::load_balancer, "How an endpoint is chosen.");
   f.add("pool", &Cluster::pool, "Connections to each endpoint.");
   f.check([](const Cluster& cluster, const Scope& scope) {
-    if (!scope.usable("endpoints")) return;
-    if (std::ranges::none_of(cluster.endpoints, [](const Endpoint& e) { return e.weight > 0; }))
+    if (!scope.usable("endpoints") || cluster.discovery || !scope.usable("discovery")) return;
+    if (!scope.is_set("endpoints")) {
+      scope.error("endpoints", "is required where there is no discovery");
+    } else if (std::ranges::none_of(cluster.endpoints, [](const Endpoint& e) { return e.weight > 0; })) {
       scope.error("endpoints", "needs at least one endpoint with a weight above 0");
+    }
   });
 }
 

@@ -17,8 +17,9 @@ struct LoadResult {
   bool ok() const { return config.has_value(); }
 };
 
-// Reads a configuration and finds everything that is wrong with it at once. A pure function of the text: no
-// name is resolved and no other file is opened. Limits against a hostile file: 1 MiB, 32 levels, 100,000
+// Reads a configuration and finds everything that is wrong with it at once. No name is resolved. load_text is
+// a pure function of the text; load_file also opens the files of clusters' discovery, and warns of those that
+// cannot be used. Limits against a hostile file: 1 MiB, 32 levels, 100,000
 // values, 100 diagnostics. Never throws for what the text holds; an unreadable file is a diagnostic too.
 LoadResult load_file(const std::string& path);
 LoadResult load_text(std::string_view text, std::string file_name);

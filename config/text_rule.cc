@@ -111,6 +111,7 @@ constexpr TextRule kFieldNameText{"must be 1 to 64 letters, digits or ! # $ % & 
                                   R"(^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$)", is_token};
 constexpr TextRule kHostPatternText{"must be a host name in lower case, perhaps with *. in front",
                                     R"(^(\[[0-9a-f:.]{1,45}\]|(\*\.)?[a-z0-9_.-]{1,253})$)", is_host_pattern};
+constexpr TextRule kDnsNameText{"must be a DNS name in lower case", R"(^[a-z0-9_.-]{1,253}$)", is_dns_name};
 constexpr TextRule kSchemeText{"must be http or https", "^https?$", is_scheme};
 constexpr TextRule kAuthorityText{"must be a host, perhaps with a port", R"(^[A-Za-z0-9._:\[\]-]{1,256}$)",
                                   is_authority};

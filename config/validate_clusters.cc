@@ -15,7 +15,20 @@
 namespace sluice::config {
 namespace {
 
-void check_endpoints(const std::vector<Endpoint>& endpoints, const std::string& list, Problems& problems) {
+void warn_about_zone(const Cluster& cluster, const std::string& path, Problems& problems) {
+  const auto& zone = cluster.load_balancer.prefer_zone;
+  if (!zone || cluster.discovery) return;
+  if (std::ranges::find(cluster.endpoints, zone, &Endpoint::zone) != cluster.endpoints.end()) return;
+  problems.warning(
+      join_path(path, "load_balancer.prefer_zone"),
+      fmt::format("no endpoint of the cluster is in zone {}; give endpoints their zone, or leave "
+                  "it out",
+                  in_quotes(*zone)));
+}
+
+}  // namespace
+
+void validate_endpoints(const std::vector<Endpoint>& endpoints, const std::string& list, Problems& problems) {
   std::unordered_map<Address, std::size_t> first;
   for (std::size_t i = 0; i < endpoints.size(); ++i) {
     const std::string path = item_path(list, i, "address");
@@ -28,23 +41,10 @@ void check_endpoints(const std::vector<Endpoint>& endpoints, const std::string& 
   }
 }
 
-void warn_about_zone(const Cluster& cluster, const std::string& path, Problems& problems) {
-  const auto& zone = cluster.load_balancer.prefer_zone;
-  if (!zone) return;
-  if (std::ranges::find(cluster.endpoints, zone, &Endpoint::zone) != cluster.endpoints.end()) return;
-  problems.warning(
-      join_path(path, "load_balancer.prefer_zone"),
-      fmt::format("no endpoint of the cluster is in zone {}; give endpoints their zone, or leave "
-                  "it out",
-                  in_quotes(*zone)));
-}
-
-}  // namespace
-
 void validate_clusters(const Config& config, Problems& problems) {
   for (std::size_t i = 0; i < config.clusters.size(); ++i) {
     const std::string path = index_path("clusters", i);
-    check_endpoints(config.clusters[i].endpoints, join_path(path, "endpoints"), problems);
+    validate_endpoints(config.clusters[i].endpoints, join_path(path, "endpoints"), problems);
   }
 }
 
@@ -63,6 +63,10 @@ void warn_about_clusters(const Config& config, Problems& problems) {
                                    in_quotes(cluster.name)));
     }
     warn_about_zone(cluster, path, problems);
+    if (cluster.discovery && cluster.discovery->file && !cluster.discovery->nameservers.empty()) {
+      problems.warning(join_path(path, "discovery.nameservers"),
+                       "has no effect beside file, which asks no name server; leave it out");
+    }
   }
 }
 

@@ -83,11 +83,13 @@ class RouteValidator {
     }
   }
 
+  // Discovery may bring endpoints with any tags.
   void check_tags(const WeightedCluster& target, std::size_t index, const std::string& path) {
     const Cluster& cluster = config_.clusters[index];
     const std::string cluster_path = index_path("clusters", index);
-    if (target.tags.empty() || problems_.failed(path) ||
-        problems_.failed(join_path(cluster_path, "endpoints")))
+    if (target.tags.empty() || cluster.discovery || problems_.failed(path) ||
+        problems_.failed(join_path(cluster_path, "endpoints")) ||
+        problems_.failed(join_path(cluster_path, "discovery")))
       return;
     const auto serves = [&](const Endpoint& endpoint) {
       return endpoint.weight > 0 && std::ranges::all_of(target.tags, [&](const std::string& tag) {

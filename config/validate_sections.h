@@ -19,8 +19,10 @@ namespace sluice::config {
 
 // Names and addresses that are taken twice.
 void validate_listening(const Config& config, Problems& problems);
-// Endpoints, each cluster by itself.
+// Endpoints, pools and discovery, each cluster by itself.
 void validate_clusters(const Config& config, Problems& problems);
+// Endpoints that stand twice in the list at this path.
+void validate_endpoints(const std::vector<Endpoint>& endpoints, const std::string& list, Problems& problems);
 // What routes refer to, and their edits.
 void validate_routes(const Config& config, Problems& problems);
 

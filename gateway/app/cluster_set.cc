@@ -1,6 +1,7 @@
 #include "gateway/app/cluster_set.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace sluice {
@@ -40,20 +41,50 @@ struct CountedPool {
   UpstreamPool pool;
 };
 
+// A stream that is still on a dropped endpoint holds its pool: connections beside the stream's would stay
+// open until their idle timeout.
+void close_idle_of_dropped(const EndpointSet& before, const EndpointSet& after) {
+  std::set<const UpstreamPool*> kept;
+  for (const auto& endpoint : after)
+    kept.insert(endpoint->pool.get());
+  for (const auto& endpoint : before) {
+    if (!kept.contains(endpoint->pool.get())) endpoint->pool->close_idle();
+  }
+}
+
 }  // namespace
 
 ClusterSet::ClusterSet(Loop& loop, Connector& connector, Metrics& metrics, EndpointRegistry& endpoints)
     : loop_(loop), connector_(connector), endpoints_(endpoints), series_(metrics) {}
 
-void ClusterSet::update(const std::vector<config::Cluster>& clusters) {
+void ClusterSet::update(const std::vector<config::Cluster>& clusters, const DiscoveredEndpoints& discovered) {
   std::map<std::string, Entry, std::less<>> updated;
   for (const config::Cluster& c : clusters) {
     const auto old = clusters_.find(c.name);
     const Entry* running = old == clusters_.end() ? nullptr : &old->second;
-    const bool unchanged = running != nullptr && running->settings == c;
-    updated.emplace(c.name, unchanged ? *running : make(c, running));
+    const auto known = discovered.find(c.name);
+    std::vector<config::Endpoint> found;
+    if (known != discovered.end()) found = known->second;
+    const bool unchanged = running != nullptr && running->settings == c && running->discovered == found;
+    updated.emplace(c.name, unchanged ? *running : make(c, std::move(found), running));
+  }
+  for (const auto& [name, entry] : clusters_) {
+    const auto next = updated.find(name);
+    close_idle_of_dropped(entry.cluster->endpoints(),
+                          next == updated.end() ? EndpointSet{} : next->second.cluster->endpoints());
   }
   clusters_ = std::move(updated);
+  series_.forget_dead();
+}
+
+void ClusterSet::set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints) {
+  const auto found = clusters_.find(cluster);
+  if (found == clusters_.end() || found->second.discovered == endpoints) return;
+  Entry& entry = found->second;
+  const EndpointSet before = entry.cluster->endpoints();
+  entry.cluster->set_endpoints(make_endpoints(entry.settings, endpoints, &entry));
+  entry.discovered = std::move(endpoints);
+  close_idle_of_dropped(before, entry.cluster->endpoints());
   series_.forget_dead();
 }
 
@@ -62,12 +93,18 @@ std::shared_ptr<UpstreamCluster> ClusterSet::find(std::string_view name) const {
   return found == clusters_.end() ? nullptr : found->second.cluster;
 }
 
-ClusterSet::Entry ClusterSet::make(const config::Cluster& settings, const Entry* old) {
-  return {settings, std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(settings, old),
-                                                      cluster_policy(settings.load_balancer))};
+ClusterSet::Entry ClusterSet::make(const config::Cluster& settings, std::vector<config::Endpoint> discovered,
+                                   const Entry* old) {
+  Entry entry{settings, std::move(discovered), {}};
+  entry.cluster =
+      std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(settings, entry.discovered, old),
+                                        cluster_policy(settings.load_balancer));
+  if (old != nullptr) entry.cluster->take_over_turns(*old->cluster);
+  return entry;
 }
 
-EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings, const Entry* old) {
+EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings,
+                                       const std::vector<config::Endpoint>& discovered, const Entry* old) {
   // The pools that may go on serving, by the state of their endpoint.
   std::map<const EndpointState*, std::shared_ptr<UpstreamPool>> pools;
   if (old != nullptr && old->settings.pool == settings.pool) {
@@ -75,7 +112,7 @@ EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings, const En
       pools.emplace(endpoint->state.get(), endpoint->pool);
   }
   EndpointSet set;
-  for (const config::Endpoint& e : settings.endpoints) {
+  for (const config::Endpoint& e : effective_endpoints(settings, discovered)) {
     auto state = endpoints_.get(settings.name, e.address);
     auto& pool = pools[state.get()];
     if (pool == nullptr) pool = make_pool(settings, *state);

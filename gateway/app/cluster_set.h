@@ -9,6 +9,7 @@
 #include "backends/cluster/endpoint_state.h"
 #include "backends/cluster/upstream_cluster.h"
 #include "config/config.h"
+#include "gateway/app/discovered_endpoints.h"
 #include "gateway/app/pool_series.h"
 #include "gateway/base/metrics.h"
 #include "gateway/net/connector.h"
@@ -16,16 +17,21 @@
 
 namespace sluice {
 
-// The clusters of one shard by their names, made from the configuration.
+// The clusters of one shard by their names, made from the configuration and from what discovery found.
 // Threads: its loop's.
 class ClusterSet {
  public:
   ClusterSet(Loop& loop, Connector& connector, Metrics& metrics, EndpointRegistry& endpoints);
 
-  // Called with every configuration. A cluster that did not change stays the same object; one that did
-  // becomes another, which takes over the pools of its endpoints, with their idle connections, where the
-  // pool's settings are equal.
-  void update(const std::vector<config::Cluster>& clusters);
+  // Called with every configuration, and with what discovery knows by then. A cluster that did not change
+  // stays the same object; one that did becomes another, which takes over the pools of its endpoints, with
+  // their idle connections, where the pool's settings are equal, and goes on with the round of turns.
+  void update(const std::vector<config::Cluster>& clusters, const DiscoveredEndpoints& discovered = {});
+
+  // Replaces what discovery found for a cluster; nothing if there is none of that name. At once: the next
+  // pick sees the new endpoints, streams under way keep theirs, and connections that nobody uses to an
+  // endpoint that went are closed. An address that also stands in the configuration is what it says there.
+  void set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints);
 
   // Null if there is none of that name. The route tables that lead to a cluster own it together with the set.
   std::shared_ptr<UpstreamCluster> find(std::string_view name) const;
@@ -33,11 +39,13 @@ class ClusterSet {
  private:
   struct Entry {
     config::Cluster settings;
+    std::vector<config::Endpoint> discovered;
     std::shared_ptr<UpstreamCluster> cluster;
   };
 
-  Entry make(const config::Cluster& settings, const Entry* old);
-  EndpointSet make_endpoints(const config::Cluster& settings, const Entry* old);
+  Entry make(const config::Cluster& settings, std::vector<config::Endpoint> discovered, const Entry* old);
+  EndpointSet make_endpoints(const config::Cluster& settings, const std::vector<config::Endpoint>& discovered,
+                             const Entry* old);
   std::shared_ptr<UpstreamPool> make_pool(const config::Cluster& settings, const EndpointState& endpoint);
 
   Loop& loop_;

@@ -50,6 +50,12 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
       inherited_(std::move(inherited)),
       control_(time, system_seed()),
       control_hangups_(control_),
+      discovery_(
+          control_, control_metrics_, log_,
+          [this](DnsClientOptions dns) { return std::make_unique<AresDnsClient>(control_, std::move(dns)); },
+          [this](const std::string& cluster, const std::vector<config::Endpoint>& endpoints) {
+            publish_discovered(cluster, endpoints);
+          }),
       collector_connector_(control_) {
   streams_.max = config_->limits.max_streams;
 }
@@ -74,8 +80,9 @@ Result<void> Gateway::open() {
   Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_);
   if (!plan) return fail(std::move(plan.error()));
   const std::shared_ptr<const RouteMatcher> matcher = compile_routes(*config_);
+  const DiscoveredEndpoints discovered = discovery_.update(config_->clusters);
   for (std::size_t i = 0; i < options_.threads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, *config_, matcher, *shared_, system_seed()));
+    shards_.push_back(std::make_unique<Shard>(i, *config_, discovered, matcher, *shared_, system_seed()));
     shards_[i]->update_listeners(*config_, std::move(plan->shards[i]));
   }
   adopt_listeners(std::move(plan->listeners));
@@ -95,6 +102,11 @@ Result<void> Gateway::open_traces() {
   trace_exporter_ = std::make_unique<TraceExporter>(control_, collector_connector_, *traces_,
                                                     control_metrics_, std::move(*options));
   return {};
+}
+
+void Gateway::publish_discovered(const std::string& cluster, const std::vector<config::Endpoint>& endpoints) {
+  for (auto& shard : shards_)
+    shard->loop().post([s = shard.get(), cluster, endpoints] { s->set_discovered(cluster, endpoints); });
 }
 
 void Gateway::adopt_listeners(std::vector<BoundListener> listeners) {
@@ -152,12 +164,23 @@ Result<ListenSocket> Gateway::admin_socket(const Address& address, const ListenO
 }
 
 void Gateway::run() {
+  control_tasks_.spawn(begin());
+  control_.run();
+}
+
+Task<void> Gateway::begin() {
+  // The process that hands over has its endpoints and serves on: requests that it could have answered must
+  // not meet a cluster here whose name has not been looked up yet.
+  if (inherited_.handed_over()) {
+    const TimePoint deadline = control_.now() + kFirstLooks;
+    while (!discovery_.has_looked() && control_.now() < deadline)
+      co_await sleep_until(control_, control_.now() + std::chrono::milliseconds(20));
+  }
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     threads_.emplace_back([this, i] { shards_[i]->loop().run(); });
     if (options_.pin) pin_to_processor(threads_.back(), i);
   }
   inherited_.tell_ready();
-  control_.run();
 }
 
 void Gateway::stop() {
@@ -340,10 +363,12 @@ Task<ReloadReport> Gateway::reload_now() {
 Task<Duration> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan) {
   // Shared by the shards, each of which takes its own part.
   auto updates = std::make_shared<std::vector<std::vector<ListenerUpdate>>>(std::move(plan.shards));
-  const std::vector<Duration> blocked =
-      co_await ask_shards<Duration>([next, updates, matcher = compile_routes(*next)](Shard& shard) {
+  // In this order, within one turn: what discovery finds from here on reaches the shards behind what it knew.
+  auto discovered = std::make_shared<const DiscoveredEndpoints>(discovery_.update(next->clusters));
+  const std::vector<Duration> blocked = co_await ask_shards<Duration>(
+      [next, discovered, updates, matcher = compile_routes(*next)](Shard& shard) {
         const TimePoint began = shard.loop().now();
-        shard.configure(*next, matcher, std::move((*updates)[shard.index()]));
+        shard.configure(*next, *discovered, matcher, std::move((*updates)[shard.index()]));
         return shard.loop().now() - began;
       });
   adopt_listeners(std::move(plan.listeners));

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "gateway/app/discovery.h"
 #include "gateway/app/handover.h"
 #include "gateway/app/inherited_sockets.h"
 #include "gateway/app/listener_plan.h"
@@ -66,6 +67,9 @@ class Gateway {
   // any failure this process goes on, and the log says why. Reloads wait meanwhile.
   void request_handover();
 
+  // How long a successor waits at most for the first answer of each cluster's discovery.
+  static constexpr Duration kFirstLooks = std::chrono::seconds(5);
+
   // Ends the exchanges of this id on whichever shard: their clients see a cut, their upstreams are closed in
   // the same turn of the shard's loop. False if there is none.
   Task<bool> kill(std::string id);
@@ -85,6 +89,7 @@ class Gateway {
   Duration uptime() const noexcept { return control_.now() - started_at_; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
   std::int64_t open_streams() const noexcept { return streams_.open.load(std::memory_order_relaxed); }
+  const Discovery& discovery() const noexcept { return discovery_; }
   // What the process knows of an endpoint, across shards.
   std::shared_ptr<const EndpointState> endpoint(const std::string& cluster, const Address& address) {
     return registry_.get(cluster, address);
@@ -103,6 +108,7 @@ class Gateway {
           InheritedSockets inherited);
 
   Result<void> open();
+  Task<void> begin();
   Result<void> open_traces();
   Result<void> listen_admin();
   // The inherited socket of an admin address, or a new one.
@@ -118,6 +124,7 @@ class Gateway {
   // How long the shard blocked that blocked longest.
   Task<Duration> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
   void note_reload(const std::string& by, const ReloadReport& report);
+  void publish_discovered(const std::string& cluster, const std::vector<config::Endpoint>& endpoints);
   void adopt_listeners(std::vector<BoundListener> listeners);
   void sample_endpoints();
   void watch_config();
@@ -153,6 +160,7 @@ class Gateway {
   bool reloading_ = false;
   std::size_t reloads_waiting_ = 0;
   std::unique_ptr<FileWatch> config_watch_;
+  Discovery discovery_;
   SocketConnector collector_connector_;
   std::unique_ptr<TraceExporter> trace_exporter_;
   TaskGroup control_tasks_;  // may wait for what is above

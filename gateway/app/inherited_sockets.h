@@ -31,6 +31,8 @@ class InheritedSockets {
   // Closes what was not taken: sockets of listeners that the configuration no longer has. Returns how many.
   std::size_t close_rest() noexcept;
 
+  // Another process serves until tell_ready() is called.
+  bool handed_over() const noexcept { return ready_fd_ >= 0; }
   // Tells the process that handed over, if there is one, that this one accepts. Once.
   void tell_ready() noexcept;
 

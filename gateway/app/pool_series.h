@@ -10,8 +10,8 @@
 
 namespace sluice {
 
-// The metric series of one endpoint's pool on one shard. They end with it: an address that a configuration
-// dropped leaves nothing behind.
+// The metric series of one endpoint's pool on one shard. They end with it: an address that discovery dropped
+// leaves nothing behind.
 class PoolSeries {
  public:
   PoolSeries(Metrics& metrics, std::string cluster, std::string endpoint);

@@ -10,8 +10,8 @@
 
 namespace sluice {
 
-Shard::Shard(std::size_t index, const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
-             const SharedServices& shared, std::uint64_t seed)
+Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEndpoints& discovered,
+             std::shared_ptr<const RouteMatcher> matcher, const SharedServices& shared, std::uint64_t seed)
     : index_(index),
       loop_(shared.time, seed, config.limits.stream_buffer_bytes),
       hangups_(loop_),
@@ -25,7 +25,7 @@ Shard::Shard(std::size_t index, const config::Config& config, std::shared_ptr<co
                              kLoopLagBuckets)](Duration late) {
         lag.observe(std::chrono::duration<double>(late).count());
       }) {
-  clusters_.update(config.clusters);
+  clusters_.update(config.clusters, discovered);
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services),
                                    assemble_routes(config, services, clusters_, std::move(matcher)),
@@ -35,9 +35,9 @@ Shard::Shard(std::size_t index, const config::Config& config, std::shared_ptr<co
 
 Shard::~Shard() = default;
 
-void Shard::configure(const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
-                      std::vector<ListenerUpdate> listeners) {
-  clusters_.update(config.clusters);
+void Shard::configure(const config::Config& config, const DiscoveredEndpoints& discovered,
+                      std::shared_ptr<const RouteMatcher> matcher, std::vector<ListenerUpdate> listeners) {
+  clusters_.update(config.clusters, discovered);
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_->set_routes(assemble_routes(config, services, clusters_, std::move(matcher)));
   update_listeners(config, std::move(listeners));

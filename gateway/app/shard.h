@@ -4,11 +4,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/cluster/endpoint_state.h"
 #include "config/config.h"
 #include "gateway/app/cluster_set.h"
+#include "gateway/app/discovered_endpoints.h"
 #include "gateway/app/exchange_reporter.h"
 #include "gateway/app/listener_set.h"
 #include "gateway/app/log_sink.h"
@@ -55,15 +57,18 @@ struct StreamSnapshot {
 // belongs to its thread.
 class Shard {
  public:
-  // `matcher`: that of `config`, shared by all shards.
-  Shard(std::size_t index, const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
-        const SharedServices& shared, std::uint64_t seed);
+  // `matcher`: that of `config`, shared by all shards. `discovered`: of its clusters, so far.
+  Shard(std::size_t index, const config::Config& config, const DiscoveredEndpoints& discovered,
+        std::shared_ptr<const RouteMatcher> matcher, const SharedServices& shared, std::uint64_t seed);
   ~Shard();
 
   // Puts another configuration in the running one's place: new exchanges take its routes and clusters, those
   // in flight keep theirs.
-  void configure(const config::Config& config, std::shared_ptr<const RouteMatcher> matcher,
-                 std::vector<ListenerUpdate> listeners);
+  void configure(const config::Config& config, const DiscoveredEndpoints& discovered,
+                 std::shared_ptr<const RouteMatcher> matcher, std::vector<ListenerUpdate> listeners);
+  void set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints) {
+    clusters_.set_discovered(cluster, std::move(endpoints));
+  }
   void update_listeners(const config::Config& config, std::vector<ListenerUpdate> listeners);
   // Ends accepting and closes idle connections; exchanges in flight go on.
   void drain();

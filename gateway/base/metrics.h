@@ -112,9 +112,9 @@ class Metrics {
   Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels,
                        std::span<const double> bounds);
 
-  // Ends a series, for what exists no more (an endpoint that a configuration dropped); nothing if there is
-  // none. Counters and gauges only, since histograms' cells are not reused. The thread that writes the cell
-  // calls it, having dropped every reference: the cell serves a later series.
+  // Ends a series, for what exists no more (an endpoint that discovery dropped); nothing if there is none.
+  // Counters and gauges only, since histograms' cells are not reused. The thread that writes the cell calls
+  // it, having dropped every reference: the cell serves a later series.
   void remove(std::string_view name, const Labels& labels);
 
   enum class Type : std::uint8_t { kCounter, kGauge, kHistogram };

@@ -107,8 +107,8 @@ def _(t):
     upstream = t.upstream()
     sluice = t.gateway(gateway.config([upstream.address]))
     endpoint = lambda: sluice.endpoints()[upstream.address]
-    assert endpoint() == {"address": upstream.address, "weight": 1, "state": "available", "in_flight": 0,
-                          "attempts": 0, "failures": 0}
+    assert endpoint() == {"address": upstream.address, "weight": 1, "source": "static", "state": "available",
+                          "in_flight": 0, "attempts": 0, "failures": 0}
     client = t.connect(sluice)
     client.send(request(body=chat()))
     backend = upstream.accept()

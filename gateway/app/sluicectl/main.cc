@@ -87,7 +87,8 @@ void add_views(CLI::App& app, Options& o, Run& run) {
     });
   };
   page("status", "What runs, since when, with which configuration", status_table);
-  page("clusters", "Endpoints with their state, work in flight and failures", clusters_table);
+  page("clusters", "Endpoints with their source, state, work in flight and failures, and how discovery fares",
+       clusters_table);
   CLI::App* streams = app.add_subcommand("streams", "Exchanges in flight, the oldest first; or end one");
   streams->add_option("--cluster", o.cluster, "Only those whose last attempt went to this cluster");
   streams->add_option("--route", o.route, "Only those of this route");

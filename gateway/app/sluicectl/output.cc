@@ -163,14 +163,28 @@ std::string status_table(const JsonValue& status) {
 }
 
 std::string clusters_table(const JsonValue& clusters) {
-  Table table({"CLUSTER", "ENDPOINT", "WEIGHT", "STATE", "IN FLIGHT", "ATTEMPTS", "FAILURES"});
+  Table table({"CLUSTER", "ENDPOINT", "WEIGHT", "SOURCE", "STATE", "IN FLIGHT", "ATTEMPTS", "FAILURES"});
+  Table discoveries({"CLUSTER", "DISCOVERY", "ENDPOINTS", "LEFT OUT", "OUTCOME", "FAILURES", "LAST SUCCESS",
+                     "NEXT LOOK", "PROBLEM"});
+  bool any_discovery = false;
   for (const JsonValue& cluster : clusters["clusters"].items) {
     for (const JsonValue& e : cluster["endpoints"].items) {
-      table.add({cluster["name"].plain(), e["address"].plain(), e["weight"].plain(), e["state"].plain(),
-                 e["in_flight"].plain(), e["attempts"].plain(), e["failures"].plain()});
+      table.add({cluster["name"].plain(), e["address"].plain(), e["weight"].plain(), e["source"].plain(),
+                 e["state"].plain(), e["in_flight"].plain(), e["attempts"].plain(), e["failures"].plain()});
     }
+    const JsonValue& d = cluster["discovery"];
+    if (d.kind != JsonValue::Kind::kObject) continue;
+    any_discovery = true;
+    const auto time = [&](std::string_view key, std::string_view before, std::string_view after) {
+      if (d[key].kind != JsonValue::Kind::kBare) return std::string("never");
+      return fmt::format("{}{}{}", before, short_duration(d[key].number()), after);
+    };
+    discoveries.add({cluster["name"].plain(), d["source"].plain() + " " + d["subject"].plain(),
+                     d["endpoints"].plain(), d["left_out"].plain(), d["outcome"].plain(),
+                     d["failures"].plain(), time("last_success_seconds", "", " ago"),
+                     time("next_look_seconds", "in ", ""), d["problem"].plain()});
   }
-  return table.to_string();
+  return any_discovery ? table.to_string() + "\n" + discoveries.to_string() : table.to_string();
 }
 
 std::string streams_table(const JsonValue& streams) {

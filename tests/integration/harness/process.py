@@ -40,11 +40,15 @@ def connect(address):
     return wire.Wire(s)
 
 
-def listen(host="127.0.0.1", backlog=256, receive_buffer=None):
+def listen(host="127.0.0.1", backlog=256, receive_buffer=None, port=0):
     s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     if receive_buffer is not None:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    s.bind((host, 0))
+    try:
+        s.bind((host, port))
+    except OSError:
+        s.close()
+        raise
     s.listen(backlog)
     s.settimeout(PATIENCE)
     return s

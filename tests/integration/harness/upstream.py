@@ -10,8 +10,8 @@ from . import process, wire
 class Upstream:
     """The test itself accepts, reads and answers. Nothing is accepted, read or sent on its own."""
 
-    def __init__(self, host="127.0.0.1", receive_buffer=None):
-        self._socket = process.listen(host, receive_buffer=receive_buffer)
+    def __init__(self, host="127.0.0.1", receive_buffer=None, port=0):
+        self._socket = process.listen(host, receive_buffer=receive_buffer, port=port)
         self.host, self.port = self._socket.getsockname()[:2]
         self._accepted = []
 
@@ -47,9 +47,9 @@ class ServingUpstream:
     """Answers by itself: `answer(request, connection)` runs once per request, one thread per connection.
     If it returns "close" the connection ends."""
 
-    def __init__(self, answer, host="127.0.0.1"):
+    def __init__(self, answer, host="127.0.0.1", port=0):
         self._answer = answer
-        self._socket = process.listen(host)
+        self._socket = process.listen(host, port=port)
         self.host, self.port = self._socket.getsockname()[:2]
         self._lock = threading.Lock()
         self._open = set()

@@ -73,6 +73,26 @@ TEST(ShortDuration, HasTwoUnitsAtMost) {
   EXPECT_EQ(short_duration(90000), "1d01h");
 }
 
+TEST(ClustersTable, SaysWhereEndpointsComeFromAndHowDiscoveryFares) {
+  constexpr const char* kEndpoints =
+      R"({"clusters":[{"name":"a","endpoints":[{"address":"10.0.0.1:80","weight":1,
+      "source":"dns","state":"available","in_flight":0,"attempts":2,"failures":1}])";
+  const std::string without = clusters_table(json((std::string(kEndpoints) + "}]}").c_str()));
+  EXPECT_EQ(without,
+            "CLUSTER  ENDPOINT     WEIGHT  SOURCE  STATE      IN FLIGHT  ATTEMPTS  FAILURES\n"
+            "a        10.0.0.1:80       1  dns     available          0         2         1\n");
+  const std::string with = clusters_table(
+      json((std::string(kEndpoints) +
+            R"(,"discovery":{"source":"dns","subject":"gpu:80","endpoints":1,"left_out":0,"outcome":"timeout",
+          "problem":"silence","failures":3,"last_success_seconds":null,"next_look_seconds":41.2}}]})")
+               .c_str()));
+  EXPECT_EQ(
+      with,
+      without +
+          "\nCLUSTER  DISCOVERY   ENDPOINTS  LEFT OUT  OUTCOME  FAILURES  LAST SUCCESS  NEXT LOOK  PROBLEM\n"
+          "a        dns gpu:80          1         0  timeout         3  never         in 41s     silence\n");
+}
+
 TEST(DiffTable, ShowsWhatWasAndWhatIs) {
   EXPECT_EQ(
       diff_table(json(
