@@ -142,8 +142,8 @@ class Scene:
             connection.send(answer(b"served"))
 
         self.backend = t.serving(serve)
-        http = options.pop("http", None)
-        self.sluice = t.gateway(gateway.config([self.backend.address], listeners=[protocol.listener(http)], **options))
+        listener = protocol.listener(options.pop("http", None), options.pop("tls", None))
+        self.sluice = t.gateway(gateway.config([self.backend.address], listeners=[listener], **options))
         self.bystander = Bystander(t, self.sluice, protocol)
         self.bystander.serves(50)
         self.peak = 0

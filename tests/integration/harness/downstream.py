@@ -19,11 +19,11 @@ class Protocol:
     def alpn(self):
         return "h2" if self.http2 else "http/1.1"
 
-    def listener(self, http=None):
-        """A listener that serves this protocol, among others."""
+    def listener(self, http=None, tls=None):
+        """A listener that serves this protocol, among others; `http` and `tls` are settings of its own."""
         listener = {"name": "public", "address": "127.0.0.1:0"}
         if self.encrypted:
-            listener["tls"] = {"certificates": [certificates.server().files]}
+            listener["tls"] = {"certificates": [certificates.server().files]} | (tls or {})
         return listener | ({"http": http} if http else {})
 
 

@@ -1,9 +1,11 @@
 // OpenAI's own client against the gateway: `node openai_sdk.mjs SCENARIO`. Exits with 0 if everything was as it should
-// be. GATEWAY is the gateway's address; WORDS is set where the backend's answers are words of the prompt.
+// be. GATEWAY is the gateway's address, SCHEME https where it speaks TLS; WORDS is set where the backend's answers are
+// words of the prompt.
 import assert from 'node:assert/strict';
 import OpenAI from 'openai';
 
-const client = new OpenAI({apiKey: 'unused', baseURL: `http://${process.env.GATEWAY}/v1`, maxRetries: 0, timeout: 60_000});
+const scheme = process.env.SCHEME ?? 'http';
+const client = new OpenAI({apiKey: 'unused', baseURL: `${scheme}://${process.env.GATEWAY}/v1`, maxRetries: 0, timeout: 60_000});
 const words = process.env.WORDS !== undefined;
 const model = 'tiny';
 
