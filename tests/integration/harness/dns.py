@@ -56,10 +56,11 @@ class NameServer:
         for thread in self._threads:
             thread.start()
 
-    def set(self, name, *addresses, ttl=0):
-        """The addresses of a name, of either family."""
+    def set(self, name, *addresses, ttl=0, failing=()):
+        """The addresses of a name, of either family. `failing`: pairs of a type and how its questions fail."""
         with self._lock:
             self._forget(name)
+            self._failing.update({(name, kind): how for kind, how in failing})
             for text in addresses:
                 address = ipaddress.ip_address(text)
                 kind = A if address.version == 4 else AAAA
@@ -74,11 +75,10 @@ class NameServer:
             self._additional[name] = [_record(target, A, ttl, ipaddress.ip_address(address).packed)
                                       for target, address in additional]
 
-    def fail(self, name, how, kind=None):
-        """`kind`: only questions of this type."""
+    def fail(self, name, how):
         assert how in FAILURES, how
         with self._lock:
-            self._failing[name if kind is None else (name, kind)] = how
+            self._failing[name] = how
 
     def count(self, name=None, over=None):
         with self._lock:
