@@ -26,18 +26,18 @@ def abuse(sentence):
     return register
 
 
-def flood(name, reason, pieces, codes=CALM, *, reading=True, before=None, **options):
+def flood(name, reasons, pieces, codes=CALM, *, reading=True, before=None):
     """`pieces(attacker)` gives what is sent, one batch after the other, behind what `before(attacker)` gives."""
     @abuse(f"a flood of {name} is cut")
     def _(scene):
-        stage = scene(**options)
+        stage = scene()
 
         def attack(attacker):
             if before:
                 attacker.send(before(attacker))
             attacker.flood(pieces(attacker), reading=reading, watch=stage.watch)
 
-        stage.flooded(attack, codes, reason)
+        stage.flooded(attack, codes, reasons.split())
 
 
 def forever(batch):
@@ -77,8 +77,9 @@ flood("requests that are reset at once", "reset_flood",
       each_stream(lambda a, s: a.head(stream=s) + frames.rst_stream(s)))
 flood("requests with bodies that are reset at once", "reset_flood",
       each_stream(lambda a, s: a.head(stream=s, end=False) + frames.data(s, b"x" * 10) + frames.rst_stream(s)))
-flood("requests that a WINDOW_UPDATE of 0 resets", "reset_flood",
-      each_stream(lambda a, s: a.head(stream=s, end=False) + frames.window_update(s, 0)))
+# Where one such frame is the end of its connection, there is no flood of them.
+flood("requests that a WINDOW_UPDATE of 0 resets", "reset_flood protocol_error",
+      each_stream(lambda a, s: a.head(stream=s, end=False) + frames.window_update(s, 0)), (*CALM, PROTOCOL_ERROR))
 flood("requests that a window above its maximum resets", "reset_flood", each_stream(
     lambda a, s: a.head(stream=s, end=False) + frames.window_update(s, frames.LARGEST_WINDOW)))
 flood("malformed heads", "reset_flood", each_stream(lambda a, s: a.head(("X-UPPER", "x"), stream=s)))
@@ -86,7 +87,7 @@ flood("heads with a field for one connection", "reset_flood",
       each_stream(lambda a, s: a.head(("connection", "close"), stream=s)))
 flood("bodies that are not their content-length", "reset_flood", each_stream(
     lambda a, s: a.head(("content-length", "1"), stream=s, end=False) + frames.data(s, b"xx", end=True)))
-flood("heads that depend on themselves", "reset_flood", each_stream(
+flood("heads that depend on themselves", "reset_flood protocol_error", each_stream(
     lambda a, s: frames.headers(s, header_blocks.plain(a.fields()), end=True, depends_on=s)),
       (*CALM, PROTOCOL_ERROR))
 

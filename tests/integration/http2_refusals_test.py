@@ -191,7 +191,5 @@ live_refusal("a pseudo-header field among the trailers", changed(method="POST"),
              lambda s: frames.headers(s, header_blocks.plain([(":path", "/SMUGGLED")]), end=True))
 live_refusal("a second head in the middle of a body", changed(method="POST"),
              lambda s: frames.headers(s, header_blocks.plain([("x-a", "SMUGGLED")])))
-live_refusal("a reset in the middle of a body", changed(method="POST"),
-             lambda s: frames.window_update(s, 0))
 
 main()

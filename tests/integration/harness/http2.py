@@ -17,6 +17,10 @@ class Ended(AssertionError):
     """The peer has ended the connection, with GOAWAY or without."""
 
 
+class Torn(AssertionError):
+    """The peer has ended the connection inside a frame."""
+
+
 class FrameWire:
     """Frames over a wire.Wire."""
 
@@ -40,13 +44,13 @@ class FrameWire:
         except EOFError:
             rest = self.wire.read_to_end()
             if rest:
-                raise AssertionError(f"the connection ended inside a frame: {rest!r}") from None
+                raise Torn(f"the connection ended inside a frame: {rest!r}") from None
             return None
         length, kind, flags, stream = frames.parse_header(header)
         try:
             payload = self.wire.read_exactly(length)
         except EOFError as error:
-            raise AssertionError(f"the connection ended inside a frame: {header!r}, {error}") from None
+            raise Torn(f"the connection ended inside a frame: {header!r}, {error}") from None
         self.wire.forget()
         read = frames.Frame(kind, flags, stream, payload)
         self.seen.append(read)
