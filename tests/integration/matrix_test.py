@@ -210,6 +210,19 @@ def _(pair):
     assert pair.backend.connections == 1
 
 
+@scenario("an answer that comes before the request's body is whole is relayed")
+def _(pair):
+    pair.start()
+    asked = pair.client.begin(body=b"abc", whole=False)
+    served = pair.backend.accept()
+    assert served.read(3) == b"abc"
+    served.answer(b"too much", 413, TEXT)
+    assert asked.read_head().status == 413
+    assert asked.read_to_end() == b"too much"
+    pair.sluice.wait_idle()
+    pair.is_served(client=pair.another_client())
+
+
 # Streams ---------------------------------------------------------------------------------------------------------
 
 

@@ -186,12 +186,12 @@ class _cuts:
 
 class Http2Client:
     def __init__(self, t, address, protocol, *settings):
-        self._scheme = protocol.scheme
+        self.scheme = protocol.scheme
         self.connection = http2.Client(downstream.connect(t, address, protocol), *settings)
 
     def begin(self, method="POST", path="/v1/chat/completions", body=None, headers=(), *, whole=True, host="gateway"):
         stream = self.connection.open()
-        fields = http2.fields(method, path, [(n.lower(), v) for n, v in headers], scheme=self._scheme, authority=host)
+        fields = http2.fields(method, path, [(n.lower(), v) for n, v in headers], scheme=self.scheme, authority=host)
         if whole and body is not None:
             fields.append(("content-length", str(len(body))))
         stream.send_head(fields, end=whole and not body)

@@ -121,8 +121,13 @@ class Stream:
 
     def read_to_end(self):
         """The rest of the content; the trailers, if there are any, are the next head."""
-        self._wait(lambda: self.ended)
-        return self._take(len(self.content))
+        content = bytearray()
+        while True:
+            ended = self.ended
+            content += self._take(len(self.content))
+            if ended:
+                return bytes(content)
+            self._wait(lambda: self.content or self.ended)
 
     def wait_reset(self):
         """The code of the RST_STREAM that must come."""
