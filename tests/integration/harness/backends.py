@@ -100,7 +100,7 @@ class Http1Exchange:
 
 class Http2Exchange:
     def __init__(self, stream):
-        self._stream = stream
+        self.stream = stream
         fields = stream.read_head()
         pseudo = dict(f for f in fields if f[0].startswith(":"))
         assert [n for n, _ in fields[:len(pseudo)]] == list(pseudo), f"pseudo-header fields first: {fields}"
@@ -115,38 +115,38 @@ class Http2Exchange:
         return next((v for n, v in self.headers if n == name), None)
 
     def read(self, size):
-        return self._stream.read(size)
+        return self.stream.read(size)
 
     def read_to_end(self):
-        return self._stream.read_to_end()
+        return self.stream.read_to_end()
 
     def begin(self, status=200, headers=(("content-type", "text/event-stream"),), *, length=None, end=False):
         fields = [(":status", str(status)), *headers]
         if length is not None:
             fields.append(("content-length", str(length)))
-        self._stream.send_head(fields, end=end)
+        self.stream.send_head(fields, end=end)
 
     def send(self, content):
-        self._stream.send(content)
+        self.stream.send(content)
 
     def finish(self, trailers=()):
         if trailers:
-            self._stream.send_head(list(trailers), end=True)
+            self.stream.send_head(list(trailers), end=True)
         else:
-            self._stream.send(end=True)
+            self.stream.send(end=True)
 
     def answer(self, body=b"{}", status=200, headers=(("content-type", "application/json"),)):
         self.begin(status, headers, length=len(body))
-        self._stream.send(body, end=True)
+        self.stream.send(body, end=True)
 
     def cut(self):
-        self._stream.cancel(frames.INTERNAL_ERROR)
+        self.stream.cancel(frames.INTERNAL_ERROR)
 
     def refuse(self):
-        self._stream.cancel(frames.REFUSED_STREAM)
+        self.stream.cancel(frames.REFUSED_STREAM)
 
     def expect_cancelled(self):
-        self._stream.wait_reset()
+        self.stream.wait_reset()
 
 
 class Backend:
@@ -182,6 +182,15 @@ class Backend:
                 except EOFError:
                     pass  # the gateway has closed a connection that was idle
 
+    def accept_raw(self):
+        """A connection with which nothing has been done but TLS's handshake."""
+        return self._accepted()
+
+    def forget(self, server):
+        """A connection of HTTP/2 that has ended, or that the test has closed, is not waited on any more."""
+        if server in self._servers:
+            self._servers.remove(server)
+
     def nobody_waits(self):
         """No connection is waiting to be accepted at this moment."""
         return not select.select([self._socket], [], [], 0)[0]
@@ -202,13 +211,17 @@ class Backend:
             raise AssertionError("no request reached the backend")
         return watched.get(ready[0], self._socket)
 
-    def _accept_connection(self):
+    def _accepted(self):
         sock, _ = self._socket.accept()
         sock.settimeout(process.PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = tls.accept(sock, self._context) if self._context else wire.Wire(sock)
         self.connections += 1
         self._open.append(connection)
+        return connection
+
+    def _accept_connection(self):
+        connection = self._accepted()
         if self.protocol.http2:
             self._servers.append(http2.Server(connection))
         else:
