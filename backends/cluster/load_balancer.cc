@@ -1,7 +1,6 @@
 #include "backends/cluster/load_balancer.h"
 
 #include <numeric>
-#include <utility>
 
 namespace sluice {
 namespace {
@@ -28,8 +27,8 @@ class RoundRobin final : public LoadBalancer {
 
   // A round's credit sums to nothing. An endpoint that left took its part with it: what is missing is shared
   // out, or newcomers would wait ever longer for their first turn as others come and go.
-  void take_over_credit(std::vector<std::int64_t> credit) override {
-    credit_ = std::move(credit);
+  void take_over_credit(std::span<const std::int64_t> credit) override {
+    credit_.assign(credit.begin(), credit.end());
     if (credit_.empty()) return;
     const std::int64_t sum = std::accumulate(credit_.begin(), credit_.end(), std::int64_t{0});
     for (std::int64_t& c : credit_)

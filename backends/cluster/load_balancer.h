@@ -35,7 +35,7 @@ class LoadBalancer {
   // come and go: without it every change would begin the round anew, and the first endpoints of the list
   // would get more than their share. Empty where a balancer keeps no turns.
   virtual std::vector<std::int64_t> credit() const { return {}; }
-  virtual void take_over_credit(std::vector<std::int64_t> /*credit*/) {}
+  virtual void take_over_credit(std::span<const std::int64_t> /*credit*/) {}
 };
 
 // Each in turn, in proportion to weights: smooth weighted round robin over the eligible.

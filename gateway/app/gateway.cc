@@ -312,7 +312,7 @@ Task<void> Gateway::reload_in_turn(std::string by, std::shared_ptr<PendingReload
   ReloadReport report;
   if (reloads_waiting_ == kMaxReloadsWaiting) {
     report.generation = generation_;
-    report.problems.push_back("too many reloads wait for their turn");
+    report.problems.emplace_back("too many reloads wait for their turn");
   } else {
     ++reloads_waiting_;
     while (reloading_)
@@ -337,7 +337,7 @@ Task<ReloadReport> Gateway::reload_now() {
   config::LoadResult loaded = config::load_file(options_.config_path);
   for (const config::Diagnostic& d : loaded.diagnostics)
     report.problems.push_back(d.to_string());
-  if (draining_) report.problems.push_back("the process is draining: its configuration stays as it is");
+  if (draining_) report.problems.emplace_back("the process is draining: its configuration stays as it is");
   if (!loaded.config || draining_) co_return report;
 
   std::ranges::move(keep_fixed_settings(*config_, *loaded.config), std::back_inserter(report.problems));

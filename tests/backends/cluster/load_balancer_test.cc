@@ -72,7 +72,7 @@ TEST_F(LoadBalancerTest, RoundRobinGivesNewcomersTheirTurnHoweverManyCameAndLeft
     std::vector<std::int64_t> credit = balancer->credit();
     credit[1] = 0;
     balancer = make_round_robin();
-    balancer->take_over_credit(std::move(credit));
+    balancer->take_over_credit(credit);
   }
   EXPECT_GT(newcomers, 300);
 }

@@ -22,21 +22,12 @@ constexpr std::uint16_t kTruncated = 0x8380;
 class NameServer {
  public:
   NameServer() {
-    sockaddr_in any{};
-    any.sin_family = AF_INET;
-    any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof any;
-    ::bind(udp_, reinterpret_cast<sockaddr*>(&any), length);
-    ::getsockname(udp_, reinterpret_cast<sockaddr*>(&any), &length);
-    ::bind(tcp_, reinterpret_cast<sockaddr*>(&any), length);
-    ::listen(tcp_, 8);
-    address = Address::tcp("127.0.0.1", ntohs(any.sin_port));
+    // Another program may have the TCP port of a UDP port that is free.
+    while (!open())
+      close();
   }
   NameServer(const NameServer&) = delete;
-  ~NameServer() {
-    for (const int fd : {udp_, tcp_, accepted_})
-      if (fd >= 0) ::close(fd);
-  }
+  ~NameServer() { close(); }
 
   // The next question, empty if there is none yet.
   std::string receive() {
@@ -64,8 +55,26 @@ class NameServer {
   Address address;
 
  private:
-  int udp_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  int tcp_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  bool open() {
+    udp_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    tcp_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    auto* const name = reinterpret_cast<sockaddr*>(&where);
+    socklen_t length = sizeof where;
+    if (::bind(udp_, name, length) != 0 || ::getsockname(udp_, name, &length) != 0) return false;
+    address = Address::tcp("127.0.0.1", ntohs(where.sin_port));
+    return ::bind(tcp_, name, length) == 0 && ::listen(tcp_, 8) == 0;
+  }
+  void close() {
+    for (const int fd : {udp_, tcp_, accepted_}) {
+      if (fd >= 0) ::close(fd);
+    }
+  }
+
+  int udp_ = -1;
+  int tcp_ = -1;
   int accepted_ = -1;
   sockaddr_in peer_{};
   socklen_t peer_length_ = 0;
