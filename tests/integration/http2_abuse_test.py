@@ -2,6 +2,7 @@
 """Floods over one HTTP/2 connection: it is cut and counted, its memory is bounded, and nobody else notices."""
 
 import itertools
+import random
 
 from harness import downstream, frames, header_blocks, process
 from harness.abuse import Scene
@@ -255,6 +256,49 @@ def _(scene):
     assert attacker.goaway is not None and attacker.goaway.error == frames.NO_ERROR, attacker.history()
     stage.bystander.serves(20)
     stage.bystander.leave()
+
+
+# Chance ----------------------------------------------------------------------------------------------------------------
+
+
+def conversation(attacker, chance):
+    """Frames that belong together more or less, in an order that does not, some of them damaged."""
+    stream = lambda: chance.choice((0, 1, 1, 1, 2, 3, 3, 5, 7, 2**31 - 1))
+    makes = [
+        lambda: frames.headers(stream(), header_blocks.plain(attacker.fields()), end=chance.random() < 0.5,
+                               end_headers=chance.random() < 0.8),
+        lambda: frames.headers(stream(), chance.randbytes(chance.randrange(60)), end=chance.random() < 0.5),
+        lambda: frames.continuation(stream(), chance.randbytes(chance.randrange(60))),
+        lambda: frames.data(stream(), chance.randbytes(chance.randrange(2000)), end=chance.random() < 0.5,
+                            pad=chance.choice((None, 0, 255))),
+        lambda: frames.rst_stream(stream(), chance.randrange(20)),
+        lambda: frames.priority(stream(), depends_on=stream()),
+        lambda: frames.settings((chance.randrange(9), chance.choice((0, 1, 100, 65535, 2**31 - 1, 2**32 - 1)))),
+        lambda: frames.ping(chance.randbytes(8), ack=chance.random() < 0.3),
+        lambda: frames.goaway(stream(), chance.randrange(20)),
+        lambda: frames.window_update(stream(), chance.choice((0, 1, 65535, 2**31 - 1))),
+        lambda: frames.frame(chance.randrange(256), chance.randrange(256), stream(), chance.randbytes(chance.randrange(40))),
+    ]
+    sent = bytearray(b"".join(chance.choice(makes)() for _ in range(chance.randrange(1, 12))))
+    for _ in range(chance.choice((0, 0, 1, 3))):
+        sent[chance.randrange(len(sent))] = chance.randrange(256)
+    return bytes(sent)
+
+
+@abuse("a thousand connections whose frames make no sense harm nobody")
+def _(scene):
+    stage = scene()
+    for seed in range(1000):
+        attacker = stage.attacker()
+        attacker.wire.send(conversation(attacker, random.Random(seed)))
+        attacker.wire.half_close()
+        attacker.wire.read_to_end()
+        attacker.wire.leave()
+    stage.bystander.serves(20)
+    stage.bystander.leave()
+    stage.sluice.wait_idle()
+    connections = lambda: stage.sluice.metrics().sum("sluice_downstream_connections")
+    stage.sluice.wait_until(lambda: connections() == 1, "only the bystander's connection is left")
 
 
 main()
