@@ -94,6 +94,8 @@ struct Pool {
   std::uint32_t max_waiting = 512;
   std::uint32_t max_idle = 64;
   Duration idle_timeout = std::chrono::seconds(4);
+  std::uint32_t prewarm = 0;                 // idle connections kept open to each endpoint, by each shard
+  Duration max_lifetime = Duration::zero();  // 0: a connection may live for ever
 
   bool operator==(const Pool&) const = default;
 };

@@ -92,6 +92,13 @@ static void describe(Fields<Pool>& f) {
         "requests "
         "will meet connections that the server is closing.")
       .range(0s, 24h);
+  f.add("prewarm", &Pool::prewarm,
+        "Idle connections that each shard keeps open to each endpoint, so that a burst need not wait for "
+        "them. Those that nobody uses are opened anew after idle_timeout.")
+      .range(0, 1000);
+  f.add("max_lifetime", &Pool::max_lifetime,
+        "A connection serves no further request after about this long (up to a tenth less); 0s: no limit.")
+      .range(0s, 24h);
 }
 
 static bool is_name_and_port(const Address& address) {

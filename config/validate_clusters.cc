@@ -15,6 +15,19 @@
 namespace sluice::config {
 namespace {
 
+// A pool that may hold fewer connections than it keeps open would open and close them in turns.
+void check_prewarm(const Pool& pool, const std::string& path, Problems& problems) {
+  const std::string prewarm = join_path(path, "prewarm");
+  if (problems.failed(prewarm)) return;
+  const auto check_below = [&](std::string_view key, std::uint32_t limit) {
+    if (pool.prewarm <= limit || problems.failed(join_path(path, key))) return false;
+    problems.error(prewarm, fmt::format("must not exceed {} ({}), got {}; lower it, or raise {}", key, limit,
+                                        pool.prewarm, key));
+    return true;
+  };
+  if (!check_below("max_idle", pool.max_idle)) check_below("max_connections", pool.max_connections);
+}
+
 void warn_about_zone(const Cluster& cluster, const std::string& path, Problems& problems) {
   const auto& zone = cluster.load_balancer.prefer_zone;
   if (!zone || cluster.discovery) return;
@@ -45,6 +58,7 @@ void validate_clusters(const Config& config, Problems& problems) {
   for (std::size_t i = 0; i < config.clusters.size(); ++i) {
     const std::string path = index_path("clusters", i);
     validate_endpoints(config.clusters[i].endpoints, join_path(path, "endpoints"), problems);
+    check_prewarm(config.clusters[i].pool, join_path(path, "pool"), problems);
   }
 }
 

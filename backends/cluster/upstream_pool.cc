@@ -1,5 +1,6 @@
 #include "backends/cluster/upstream_pool.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice {
@@ -7,29 +8,50 @@ namespace sluice {
 class UpstreamPool::Connection final : public ListNode<UpstreamPool>, private ReadyListener {
  public:
   Connection(UpstreamPool& pool, std::unique_ptr<Transport> transport)
-      : http(std::move(transport), pool.options_.head), pool_(pool), idle_timer_(&expired, this) {}
+      : http(std::move(transport), pool.options_.head),
+        pool_(pool),
+        expires_(expiry(pool)),
+        idle_timer_(&expired, this) {}
 
   void begin_idle() {
     http.reset();
     // The registration stays with the reactor and serves the next answer's first wait.
     http.transport().listen(Direction::kRead, this);
-    pool_.loop_.arm(idle_timer_, pool_.loop_.now() + pool_.options_.idle_timeout);
+    pool_.loop_.arm(idle_timer_, std::min(pool_.loop_.now() + pool_.options_.idle_timeout, expires_));
   }
   void end_idle() {
+    used_ = true;
     idle_timer_.disarm();
     http.transport().listen(Direction::kRead, nullptr);
   }
 
+  bool is_too_old() const noexcept { return pool_.loop_.now() >= expires_; }
+
   http1::ClientConnection http;
 
  private:
-  void on_ready() override { pool_.drop(*this); }
+  static TimePoint expiry(UpstreamPool& pool) noexcept {
+    const Duration lifetime = pool.options_.max_lifetime;
+    if (lifetime == Duration::zero()) return kNever;
+    const auto tenth = static_cast<std::uint64_t>(lifetime.count()) / 10 + 1;
+    return pool.loop_.now() + lifetime -
+           Duration(static_cast<std::int64_t>(pool.loop_.random().below(tenth)));
+  }
+  void on_ready() override {
+    // Closed by the server, before anybody had a use for it.
+    if (!used_) pool_.warm_backoff_.failed();
+    pool_.drop(*this);
+  }
   static void expired(void* self) {
     auto& connection = *static_cast<Connection*>(self);
+    if (connection.is_too_old()) connection.pool_.metrics_.retired.add();
+    connection.pool_.warm_backoff_.succeeded();
     connection.pool_.drop(connection);
   }
 
   UpstreamPool& pool_;
+  TimePoint expires_;
+  bool used_ = false;
   Timer idle_timer_;
 };
 
@@ -106,9 +128,19 @@ UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, co
       connector_(connector),
       address_(std::move(address)),
       options_(options),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      warm_backoff_(loop),
+      idle_taken_(loop) {
+  if (options_.prewarm > 0) warming_.spawn(keep_warm());
+}
 
 UpstreamPool::~UpstreamPool() {
+  retire();
+}
+
+void UpstreamPool::retire() noexcept {
+  retired_ = true;
+  warming_.cancel_all();
   close_idle();
 }
 
@@ -145,13 +177,39 @@ Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout
     --idle_count_;
     metrics_.idle.add(-1);
     connection->end_idle();
+    warm_backoff_.succeeded();
+    idle_taken_.notify_all();
     co_return Lease(*this, std::unique_ptr<Connection>(connection));
   }
   observer.on_connecting();
-  co_return co_await open(connect_timeout);
+  Result<std::unique_ptr<Connection>> opened = co_await open(connect_timeout);
+  if (!opened) co_return fail(std::move(opened.error()));
+  co_return Lease(*this, std::move(*opened));
 }
 
-Task<Result<UpstreamPool::Lease>> UpstreamPool::open(Duration connect_timeout) {
+bool UpstreamPool::wants_warm() const noexcept {
+  return idle_count_ < options_.prewarm && open_ + granted_ < options_.max_connections;
+}
+
+Task<void> UpstreamPool::keep_warm() {
+  for (;;) {
+    while (!wants_warm())
+      (void)co_await idle_taken_.wait();
+    if (warm_backoff_.next_try() > loop_.now()) {
+      co_await sleep_until(loop_, warm_backoff_.next_try());
+      continue;
+    }
+    Result<std::unique_ptr<Connection>> opened = co_await open(kPrewarmConnectTimeout);
+    if (opened) {
+      metrics_.prewarms.add();
+      add_idle(std::move(*opened));
+    } else {
+      warm_backoff_.failed();
+    }
+  }
+}
+
+Task<Result<std::unique_ptr<UpstreamPool::Connection>>> UpstreamPool::open(Duration connect_timeout) {
   ConnectPlace place(*this);
   metrics_.connects.add();
   Result<std::unique_ptr<Transport>> transport =
@@ -162,17 +220,23 @@ Task<Result<UpstreamPool::Lease>> UpstreamPool::open(Duration connect_timeout) {
   }
   auto connection = std::make_unique<Connection>(*this, std::move(*transport));
   place.keep();
-  co_return Lease(*this, std::move(connection));
+  co_return connection;
 }
 
 void UpstreamPool::give_back(std::unique_ptr<Connection> connection) noexcept {
   // Where somebody waits there is no idle connection, and this one is not idle for long.
-  const bool wanted = !queue_.empty() || idle_count_ < options_.max_idle;
-  if (!connection->http.reusable() || !wanted) {
+  const bool wanted = !retired_ && (!queue_.empty() || idle_count_ < options_.max_idle);
+  const bool too_old = connection->is_too_old();
+  if (!connection->http.reusable() || !wanted || too_old) {
+    if (too_old) metrics_.retired.add();
     connection.reset();
     forget();
     return;
   }
+  add_idle(std::move(connection));
+}
+
+void UpstreamPool::add_idle(std::unique_ptr<Connection> connection) noexcept {
   ++idle_count_;
   metrics_.idle.add(1);
   Connection& idle = *connection.release();
@@ -185,6 +249,7 @@ void UpstreamPool::forget() noexcept {
   --open_;
   metrics_.open.add(-1);
   grant_room();
+  idle_taken_.notify_all();
 }
 
 void UpstreamPool::drop(Connection& connection) noexcept {

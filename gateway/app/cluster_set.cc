@@ -41,14 +41,14 @@ struct CountedPool {
   UpstreamPool pool;
 };
 
-// A stream that is still on a dropped endpoint holds its pool: connections beside the stream's would stay
-// open until their idle timeout.
-void close_idle_of_dropped(const EndpointSet& before, const EndpointSet& after) {
+// A stream that is still on a dropped endpoint holds its pool, which would keep connections open beside the
+// stream's.
+void retire_dropped(const EndpointSet& before, const EndpointSet& after) {
   std::set<const UpstreamPool*> kept;
   for (const auto& endpoint : after)
     kept.insert(endpoint->pool.get());
   for (const auto& endpoint : before) {
-    if (!kept.contains(endpoint->pool.get())) endpoint->pool->close_idle();
+    if (!kept.contains(endpoint->pool.get())) endpoint->pool->retire();
   }
 }
 
@@ -70,7 +70,7 @@ void ClusterSet::update(const std::vector<config::Cluster>& clusters, const Disc
   }
   for (const auto& [name, entry] : clusters_) {
     const auto next = updated.find(name);
-    close_idle_of_dropped(entry.cluster->endpoints(),
+    retire_dropped(entry.cluster->endpoints(),
                           next == updated.end() ? EndpointSet{} : next->second.cluster->endpoints());
   }
   clusters_ = std::move(updated);
@@ -84,7 +84,7 @@ void ClusterSet::set_discovered(std::string_view cluster, std::vector<config::En
   const EndpointSet before = entry.cluster->endpoints();
   entry.cluster->set_endpoints(make_endpoints(entry.settings, endpoints, &entry));
   entry.discovered = std::move(endpoints);
-  close_idle_of_dropped(before, entry.cluster->endpoints());
+  retire_dropped(before, entry.cluster->endpoints());
   series_.forget_dead();
 }
 
@@ -129,6 +129,8 @@ std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const config::Cluster& setti
   options.max_waiting = settings.pool.max_waiting;
   options.max_idle = settings.pool.max_idle;
   options.idle_timeout = settings.pool.idle_timeout;
+  options.prewarm = settings.pool.prewarm;
+  options.max_lifetime = settings.pool.max_lifetime;
   auto series = series_.get(settings.name, endpoint.name);
   const PoolMetrics cells = series->cells();
   std::shared_ptr<CountedPool> counted(

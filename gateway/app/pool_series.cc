@@ -9,6 +9,8 @@ constexpr std::string_view kWaiting = "sluice_upstream_waiting";
 constexpr std::string_view kConnects = "sluice_upstream_connects_total";
 constexpr std::string_view kConnectFailures = "sluice_upstream_connect_failures_total";
 constexpr std::string_view kOverflows = "sluice_upstream_overflows_total";
+constexpr std::string_view kPrewarms = "sluice_upstream_prewarms_total";
+constexpr std::string_view kRetired = "sluice_upstream_retired_total";
 
 PoolMetrics find_cells(Metrics& metrics, const Labels& labels) {
   return {metrics.gauge(kConnections, "Connections to an endpoint, also those being opened.", labels),
@@ -16,7 +18,9 @@ PoolMetrics find_cells(Metrics& metrics, const Labels& labels) {
           metrics.gauge(kWaiting, "Requests that wait for a connection.", labels),
           metrics.counter(kConnects, "Connections begun.", labels),
           metrics.counter(kConnectFailures, "Connections refused or timed out.", labels),
-          metrics.counter(kOverflows, "Requests that found no connection and no room to wait.", labels)};
+          metrics.counter(kOverflows, "Requests that found no connection and no room to wait.", labels),
+          metrics.counter(kPrewarms, "Connections opened ahead of need.", labels),
+          metrics.counter(kRetired, "Connections closed because of pool.max_lifetime.", labels)};
 }
 
 }  // namespace
@@ -29,7 +33,8 @@ PoolSeries::PoolSeries(Metrics& metrics, std::string cluster, std::string endpoi
 
 PoolSeries::~PoolSeries() {
   const Labels labels{{"cluster", cluster_}, {"endpoint", endpoint_}};
-  for (const std::string_view name : {kConnections, kIdle, kWaiting, kConnects, kConnectFailures, kOverflows})
+  for (const std::string_view name :
+       {kConnections, kIdle, kWaiting, kConnects, kConnectFailures, kOverflows, kPrewarms, kRetired})
     metrics_.remove(name, labels);
 }
 

@@ -357,6 +357,18 @@ def _(t):
     assert default and float(default.group(1)) < 5, default
 
 
+@test("a pool that is asked to has its connections open before the first request, on each shard")
+def _(t):
+    backend = t.serving(named("warm"))
+    sluice = t.gateway(gateway.config(
+        clusters=[{"name": "models", "endpoints": [{"address": backend.address}], "pool": {"prewarm": 3}}],
+        routes=[{"match": {"path": {"prefix": "/"}}, "clusters": [{"name": "models"}]}]), threads=2)
+    sluice.wait_until(lambda: sluice.metrics().sum("sluice_upstream_connections_idle") >= 6, "the pools are warm")
+    assert backend.connections >= 6 and not backend.requests
+    assert json.loads(ask(t.connect(sluice)).body) == {"by": "warm"}
+    assert sluice.metrics().sum("sluice_upstream_prewarms_total") >= 6
+
+
 @test("a connection is used again and again while it is warm")
 def _(t):
     backend = t.serving(named("a"))

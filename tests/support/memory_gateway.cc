@@ -14,7 +14,9 @@ PoolMetrics pool_metrics(Metrics& metrics, const std::string& endpoint) {
           metrics.gauge("waiting", "", labels),
           metrics.counter("connects_total", "", labels),
           metrics.counter("connect_failures_total", "", labels),
-          metrics.counter("overflows_total", "", labels)};
+          metrics.counter("overflows_total", "", labels),
+          metrics.counter("prewarms_total", "", labels),
+          metrics.counter("retired_total", "", labels)};
 }
 
 MemoryGateway::MemoryGateway(GatewayPlan plan)
