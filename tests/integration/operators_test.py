@@ -357,39 +357,76 @@ def _(t):
     assert "terminal" in ctl("top", status=2)
 
 
+class Terminal:
+    """A shell in tmux, of a size that can change."""
+
+    def __init__(self, t, columns):
+        if not shutil.which("tmux"):
+            raise Skipped("tmux is not installed")
+        self.server = str(t.folder / "tmux.sock")
+        self.tmux("-f", "/dev/null", "new-session", "-d", "-s", "s", "-x", str(columns), "-y", "24", "env PS1='prompt> ' sh")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tmux("kill-server")
+
+    def tmux(self, *arguments):
+        return subprocess.run(["tmux", "-S", self.server, *arguments], capture_output=True, text=True, check=True).stdout
+
+    def screen(self):
+        return self.tmux("capture-pane", "-p", "-t", "s")
+
+    def resize(self, columns, rows=24):
+        self.tmux("resize-window", "-t", "s", "-x", str(columns), "-y", str(rows))
+
+    def press(self, *keys):
+        self.tmux("send-keys", "-t", "s", *keys)
+
+    def until(self, condition, what):
+        process.wait_until(lambda: condition(self.screen()), what)
+
+
 @test("top fills a terminal of 80 and of 160 columns, follows its size, and restores it at q and at Ctrl-C")
 def _(t):
-    if not shutil.which("tmux"):
-        raise Skipped("tmux is not installed")
     backend = t.serving(lambda _r, c: c.send(answer(b"{}")))
     sluice = t.gateway(gateway.config([backend.address]))
-    server = str(t.folder / "tmux.sock")
+    with Terminal(t, 80) as terminal:
+        for columns, key in ((80, "q"), (160, "C-c")):
+            terminal.resize(columns)
+            terminal.press(f"{CTL} --admin {sluice.admin[0]}:{sluice.admin[1]} top", "Enter")
+            terminal.until(lambda screen: "requests/s" in screen and backend.address in screen, "top is on the screen")
+            first = terminal.screen()
+            assert "prompt>" not in first and max(map(len, first.splitlines())) <= columns, first
+            terminal.resize(60, 20)
+            terminal.until(lambda screen: "requests/s" in screen and max(map(len, screen.splitlines())) <= 60,
+                           "top follows the terminal's size")
+            terminal.press(key)
+            terminal.until(lambda screen: "requests/s" not in screen and "prompt>" in screen, "the shell is back")
+            terminal.press(f"echo echoed-{columns}", "Enter")
+            terminal.until(lambda screen: f"\nechoed-{columns}" in screen, "keys are echoed again")
 
-    def tmux(*arguments):
-        return subprocess.run(["tmux", "-S", server, *arguments], capture_output=True, text=True, check=True).stdout
 
-    def screen():
-        return tmux("capture-pane", "-p", "-t", "top")
-
-    tmux("-f", "/dev/null", "new-session", "-d", "-s", "top", "-x", "80", "-y", "24", "env PS1='prompt> ' sh")
-    try:
-        command = f"{CTL} --admin {sluice.admin[0]}:{sluice.admin[1]} top"
-        for columns, key in (("80", "q"), ("160", "C-c")):
-            tmux("resize-window", "-t", "top", "-x", columns, "-y", "24")
-            tmux("send-keys", "-t", "top", command, "Enter")
-            process.wait_until(lambda: "requests/s" in screen() and backend.address in screen(), "top is on the screen")
-            assert "prompt>" not in screen()
-            first = screen().splitlines()
-            assert max(map(len, first)) <= int(columns), first
-            tmux("resize-window", "-t", "top", "-x", "60", "-y", "20")
-            process.wait_until(lambda: "requests/s" in screen() and max(map(len, screen().splitlines())) <= 60,
-                               "top follows the terminal's size")
-            tmux("send-keys", "-t", "top", key)
-            process.wait_until(lambda: "requests/s" not in screen() and "prompt>" in screen(), "the shell is back")
-            tmux("send-keys", "-t", "top", f"echo echoed-{columns}", "Enter")
-            process.wait_until(lambda: f"\nechoed-{columns}" in screen(), "keys are echoed again")
-    finally:
-        tmux("kill-server")
+@test("streams --watch follows streams on a terminal of 80 and of 160 columns, a line for each")
+def _(t):
+    upstream = t.upstream()
+    sluice = t.gateway(gateway.config([upstream.address]))
+    with Terminal(t, 80) as terminal:
+        for columns in (80, 160):
+            terminal.resize(columns)
+            terminal.press(f"clear; {CTL} --admin {sluice.admin[0]}:{sluice.admin[1]} streams --watch", "Enter")
+            _, backend = open_stream(t, sluice, upstream)
+            terminal.until(lambda screen: "streaming" in screen, "the stream is on the screen")
+            headings, line, count = terminal.screen().rstrip().splitlines()
+            assert max(len(headings), len(line)) <= columns and count == "1 of 1 streams in flight", (headings, line, count)
+            # What finds no room is left out, not wrapped.
+            assert ("PEER" in headings) == (columns == 160), headings
+            backend.send(b"0\r\n\r\n")
+            backend.leave()
+            terminal.until(lambda screen: "streaming" not in screen, "the stream has left the screen")
+            terminal.press("C-c")
+            terminal.until(lambda screen: "prompt>" in screen, "the shell is back")
 
 
 main()

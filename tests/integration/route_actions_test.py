@@ -2,6 +2,7 @@
 """What routes do with requests beside sending them on: aliases, edits, local answers, other APIs, model lists."""
 
 import json
+import random
 import subprocess
 
 from harness import gateway, process
@@ -36,6 +37,57 @@ def _(t):
     body = b"{ \"a\":1.50, \"model\" : \"chat\",\"messages\":[ ] }"
     answered = ask(t, sluice, request(body=body))
     assert json.loads(answered.body)["body"] == body.decode().replace("\"chat\"", "\"org/chat-7b\"")
+
+
+class Bodies:
+    """JSON requests made by chance: the bytes before the model's name, as it is written, and those behind."""
+
+    def __init__(self, seed):
+        self.random = random.Random(seed)
+
+    def space(self):
+        return "".join(self.random.choices(" \t\r\n", k=self.random.choice((0, 0, 0, 1, 3))))
+
+    def text(self):
+        alphabet = ["a", "model", "chat", " ", "\\\"", "\\\\", "\\u0063hat", "\\n", "é", "漢", "\U0001f600", "\\ud83d\\ude00", "{", "]", ":", ","]
+        return '"' + "".join(self.random.choices(alphabet, k=self.random.randrange(6))) + '"'
+
+    def value(self, depth=0):
+        kind = self.random.randrange(8 if depth < 4 else 5)
+        if kind < 3:
+            return self.random.choice(["0", "-1.50", "1e400", "123456789012345678901234567890", "true", "false", "null"])
+        if kind < 5:
+            return self.text()
+        if kind == 5:
+            return "[" + ",".join(self.value(depth + 1) for _ in range(self.random.randrange(4))) + self.space() + "]"
+        # Members named like those that the gateway reads mean nothing in here.
+        names = self.random.sample(["model", "stream", "x", "messages"], self.random.randrange(4))
+        return "{" + ",".join(f'{self.space()}"{n}"{self.space()}:{self.value(depth + 1)}' for n in names) + "}"
+
+    def make(self):
+        name = self.random.choice(['"model"', '"mo\\u0064el"'])
+        written = self.random.choice(['"chat"', '"\\u0063hat"', '"ch\\u0061t"'])
+        members = [f'{self.space()}"k{i}{self.random.randrange(9)}"{self.space()}:{self.space()}{self.value()}{self.space()}'
+                   for i in range(self.random.randrange(8))]
+        at = self.random.randrange(len(members) + 1)
+        before = "".join(m + "," for m in members[:at]) + f"{self.space()}{name}{self.space()}:{self.space()}"
+        behind = self.space() + "".join("," + m for m in members[at:])
+        return (f"{self.space()}{{{before}".encode(), written.encode(), f"{behind}}}{self.space()}".encode())
+
+
+@test("of 1,000 bodies made by chance an alias changes the model's value and no other byte")
+def _(t):
+    backend = t.serving(lambda r, c: c.send(answer(r.body)))
+    sluice = one_route(t, backend, match={"path": {"prefix": "/v1/"}, "model": "chat"},
+                       clusters=[{"name": "models", "served_as": "org/chat-7b"}])
+    bodies = Bodies(20261126)
+    client = t.connect(sluice)
+    for i in range(1000):
+        before, written, behind = bodies.make()
+        client.send(request(body=before + written + behind))
+        answered = client.read_response()
+        assert answered.status == 200, (i, before + written + behind, answered.raw)
+        assert answered.body == before + b'"org/chat-7b"' + behind, (i, before + written + behind, answered.body)
 
 
 @test("a plain JSON service is routed without a look into its bodies")

@@ -65,7 +65,8 @@ int Commands::streams(const std::string& query, bool watch) {
   const std::string target = "/streams" + query;
   for (;;) {
     if (watch && on_terminal()) write("\x1b[H\x1b[J");
-    const int status = show(Method::kGet, target, streams_table);
+    const int status =
+        show(Method::kGet, target, [](const JsonValue& page) { return streams_table(page, table_width()); });
     std::fflush(stdout);
     if (!watch || status != kExitDone) return status;
     wait_milliseconds(1000);

@@ -13,6 +13,7 @@
 #include "gateway/app/sluicectl/completion.h"
 #include "gateway/app/sluicectl/failure.h"
 #include "gateway/app/sluicectl/output.h"
+#include "gateway/app/sluicectl/terminal.h"
 #include "gateway/app/sluicectl/top.h"
 
 namespace {
@@ -88,7 +89,7 @@ void add_views(CLI::App& app, Options& o, Run& run) {
   };
   page("status", "What runs, since when, with which configuration", status_table);
   page("clusters", "Endpoints with their source, state, work in flight and failures, and how discovery fares",
-       clusters_table);
+       [](const JsonValue& page) { return clusters_table(page, table_width()); });
   CLI::App* streams = app.add_subcommand("streams", "Exchanges in flight, the oldest first; or end one");
   streams->add_option("--cluster", o.cluster, "Only those whose last attempt went to this cluster");
   streams->add_option("--route", o.route, "Only those of this route");

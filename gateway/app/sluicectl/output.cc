@@ -103,7 +103,7 @@ std::string short_duration(double seconds) {
   return fmt::format("{}d{:02}h", whole / 86400, whole / 3600 % 24);
 }
 
-std::string Table::to_string() const {
+std::string Table::to_string(std::size_t width) const {
   std::vector<std::vector<std::string>> cells = rows_;
   std::vector<std::size_t> widths(rows_[0].size());
   std::vector<bool> right(rows_[0].size(), rows_.size() > 1);
@@ -115,10 +115,15 @@ std::string Table::to_string() const {
       if (row > 0 && !is_number(cell)) right[column] = false;
     }
   }
+  std::size_t shown = 0;
+  for (std::size_t taken = 0; shown < widths.size(); ++shown) {
+    taken += widths[shown] + (shown > 0 ? 2 : 0);
+    if (shown > 0 && taken > width) break;
+  }
   std::string out;
   for (const auto& row : cells) {
     std::string line;
-    for (std::size_t column = 0; column < widths.size(); ++column) {
+    for (std::size_t column = 0; column < shown; ++column) {
       const std::string padding(widths[column] - display_width(row[column]), ' ');
       line.append(column > 0 ? "  " : "")
           .append(right[column] ? padding + row[column] : row[column] + padding);
@@ -162,7 +167,7 @@ std::string status_table(const JsonValue& status) {
       listeners.to_string());
 }
 
-std::string clusters_table(const JsonValue& clusters) {
+std::string clusters_table(const JsonValue& clusters, std::size_t width) {
   Table table({"CLUSTER", "ENDPOINT", "WEIGHT", "SOURCE", "STATE", "IN FLIGHT", "ATTEMPTS", "FAILURES"});
   Table discoveries({"CLUSTER", "DISCOVERY", "ENDPOINTS", "LEFT OUT", "OUTCOME", "FAILURES", "LAST SUCCESS",
                      "NEXT LOOK", "PROBLEM"});
@@ -184,10 +189,10 @@ std::string clusters_table(const JsonValue& clusters) {
                      d["failures"].plain(), time("last_success_seconds", "", " ago"),
                      time("next_look_seconds", "in ", ""), d["problem"].plain()});
   }
-  return any_discovery ? table.to_string() + "\n" + discoveries.to_string() : table.to_string();
+  return table.to_string(width) + (any_discovery ? "\n" + discoveries.to_string(width) : "");
 }
 
-std::string streams_table(const JsonValue& streams) {
+std::string streams_table(const JsonValue& streams, std::size_t width) {
   Table table(
       {"ID", "STATE", "AGE", "ROUTE", "MODEL", "CLUSTER", "ENDPOINT", "ATTEMPTS", "EVENTS", "BYTES", "PEER"});
   for (const JsonValue& s : streams["streams"].items) {
@@ -195,8 +200,8 @@ std::string streams_table(const JsonValue& streams) {
                s["route"].plain(), s["model"].plain(), s["cluster"].plain(), s["endpoint"].plain(),
                s["attempts"].plain(), s["events"].plain(), s["response_bytes"].plain(), s["peer"].plain()});
   }
-  return fmt::format("{}{} of {} streams in flight\n", table.to_string(), streams["streams"].items.size(),
-                     streams["open"].plain());
+  return fmt::format("{}{} of {} streams in flight\n", table.to_string(width),
+                     streams["streams"].items.size(), streams["open"].plain());
 }
 
 std::string reload_table(const JsonValue& report) {

@@ -12,12 +12,14 @@ namespace sluice::ctl {
 
 // Columns as wide as their widest cell, two spaces between them; a first row of headings in capitals. Columns
 // in which every cell is a number stand to the right. Control characters become `?`, so that no value of a
-// request can move the operator's terminal.
+// request can move the operator's terminal. On a screen of `width` columns, those that do not fit any more
+// are left out from the right: a line that wraps is no table.
+inline constexpr std::size_t kAnyWidth = static_cast<std::size_t>(-1);
 class Table {
  public:
   explicit Table(std::vector<std::string> headings) : rows_{std::move(headings)} {}
   void add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-  std::string to_string() const;
+  std::string to_string(std::size_t width = kAnyWidth) const;
 
  private:
   std::vector<std::vector<std::string>> rows_;
@@ -29,8 +31,8 @@ std::string to_yaml(const JsonValue& value);
 
 // The tables of commands, from the pages of the same names.
 std::string status_table(const JsonValue& status);
-std::string clusters_table(const JsonValue& clusters);
-std::string streams_table(const JsonValue& streams);
+std::string clusters_table(const JsonValue& clusters, std::size_t width = kAnyWidth);
+std::string streams_table(const JsonValue& streams, std::size_t width = kAnyWidth);
 std::string reload_table(const JsonValue& report);
 std::string diff_table(const JsonValue& difference);
 // Any other answer: a line for each member.

@@ -88,6 +88,10 @@ bool on_terminal() noexcept {
   return ::isatty(STDOUT_FILENO) == 1;
 }
 
+std::size_t table_width() noexcept {
+  return on_terminal() ? screen_size().columns : static_cast<std::size_t>(-1);
+}
+
 void wait_milliseconds(int milliseconds) noexcept {
   (void)::poll(nullptr, 0, milliseconds);
 }

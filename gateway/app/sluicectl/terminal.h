@@ -43,6 +43,8 @@ struct ScreenSize {
 // Of the terminal on standard output; 80 × 24 where it is none.
 ScreenSize screen_size() noexcept;
 bool on_terminal() noexcept;
+// What a table has room for: the terminal's columns, or as many as it wants where output goes elsewhere.
+std::size_t table_width() noexcept;
 // Waits without a terminal, for output that is printed again and again.
 void wait_milliseconds(int milliseconds) noexcept;
 

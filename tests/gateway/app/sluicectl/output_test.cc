@@ -24,6 +24,18 @@ TEST(Table, WithoutRowsOnlyTheHeadingsAreLeft) {
   EXPECT_EQ(Table({"A", "B"}).to_string(), "A  B\n");
 }
 
+TEST(Table, OnANarrowScreenColumnsAreLeftOutFromTheRight) {
+  Table table({"ID", "STATE", "PEER"});
+  table.add({"4bf92f35", "streaming", "[::1]:4000"});
+  const std::string whole = "ID        STATE      PEER\n4bf92f35  streaming  [::1]:4000\n";
+  const std::string two = "ID        STATE\n4bf92f35  streaming\n";
+  EXPECT_EQ(table.to_string(31), whole);
+  EXPECT_EQ(table.to_string(30), two);
+  EXPECT_EQ(table.to_string(19), two);
+  EXPECT_EQ(table.to_string(18), "ID\n4bf92f35\n");
+  EXPECT_EQ(table.to_string(1), "ID\n4bf92f35\n");
+}
+
 TEST(Table, NoValueMovesTheTerminal) {
   Table table({"PATH"});
   table.add({"a\x1b[2J\n\x7f\xc2\x9b\xff"});
