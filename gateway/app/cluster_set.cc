@@ -71,7 +71,7 @@ void ClusterSet::update(const std::vector<config::Cluster>& clusters, const Disc
   for (const auto& [name, entry] : clusters_) {
     const auto next = updated.find(name);
     retire_dropped(entry.cluster->endpoints(),
-                          next == updated.end() ? EndpointSet{} : next->second.cluster->endpoints());
+                   next == updated.end() ? EndpointSet{} : next->second.cluster->endpoints());
   }
   clusters_ = std::move(updated);
   series_.forget_dead();
