@@ -28,7 +28,7 @@ HTTPS1 = Protocol("HTTP/1.1 in TLS", True, False, {})
 H2C = Protocol("HTTP/2", False, True, {"protocol": "h2c"})
 H2 = Protocol("HTTP/2 in TLS", True, True, {"protocol": "h2"})
 
-# What the gateway speaks.
+# What the gateway speaks; as in downstream.py.
 SPOKEN = [HTTP1]
 
 
