@@ -13,7 +13,7 @@ Task<Finding> FileSource::find() {
   Finding finding;
   // Before the file is read, so that no change falls in between.
   if (watch_ == nullptr) {
-    if (auto watch = FileWatch::open(loop_, path_, on_change_)) {
+    if (auto watch = FileWatch::open(loop_, {path_}, on_change_)) {
       watch_ = std::move(*watch);
     } else {
       finding.outcome = DiscoveryOutcome::kPartial;

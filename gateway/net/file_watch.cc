@@ -31,21 +31,29 @@ struct FileWatch::Reactor {
   FileWatch* watch;  // null once destroyed
 };
 
-Result<std::unique_ptr<FileWatch>> FileWatch::open(Loop& loop, const std::string& path, OnChange on_change) {
-  const std::filesystem::path file(path);
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+Result<std::unique_ptr<FileWatch>> FileWatch::open(Loop& loop, const std::vector<std::string>& paths,
+                                                   OnChange on_change) {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fd < 0 || ::inotify_add_watch(fd, folder.c_str(), kEvents | IN_ONLYDIR) < 0) {
-    const int reason = errno;
-    if (fd >= 0) ::close(fd);
-    return fail(ErrorKind::kConfig, "cannot watch " + folder.string() + ": " + std::strerror(reason));
+  if (fd < 0) return fail(ErrorKind::kConfig, std::string("cannot watch files: ") + std::strerror(errno));
+  Names names;
+  for (const std::string& path : paths) {
+    const std::filesystem::path file(path);
+    const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+    // The same descriptor again for a directory that is watched already.
+    const int directory = ::inotify_add_watch(fd, folder.c_str(), kEvents | IN_ONLYDIR);
+    if (directory < 0) {
+      const int reason = errno;
+      ::close(fd);
+      return fail(ErrorKind::kConfig, "cannot watch " + folder.string() + ": " + std::strerror(reason));
+    }
+    names[directory].insert(file.filename().string());
   }
-  return std::unique_ptr<FileWatch>(new FileWatch(loop, fd, file.filename().string(), std::move(on_change)));
+  return std::unique_ptr<FileWatch>(new FileWatch(loop, fd, std::move(names), std::move(on_change)));
 }
 
-FileWatch::FileWatch(Loop& loop, int fd, std::string name, OnChange on_change)
+FileWatch::FileWatch(Loop& loop, int fd, Names names, OnChange on_change)
     : loop_(loop),
-      name_(std::move(name)),
+      names_(std::move(names)),
       on_change_(std::move(on_change)),
       reactor_(std::make_shared<Reactor>(loop.io(), fd, *this)),
       settle_(&settled, this) {
@@ -73,12 +81,17 @@ void FileWatch::drain() {
     for (ssize_t at = 0; at < n;) {
       const auto* event = reinterpret_cast<const inotify_event*>(buffer + at);
       const std::string_view name = event->len == 0 ? std::string_view() : std::string_view(event->name);
-      // After an overflow nobody knows whether the file was among what is lost.
-      if ((event->mask & IN_Q_OVERFLOW) != 0 || name == name_ || name == kKubernetesLink) note_change();
+      // After an overflow nobody knows whether one of the files was among what is lost.
+      if ((event->mask & IN_Q_OVERFLOW) != 0 || concerns_us(event->wd, name)) note_change();
       at += static_cast<ssize_t>(sizeof(inotify_event) + event->len);
     }
   }
   wait();
+}
+
+bool FileWatch::concerns_us(int directory, std::string_view name) const {
+  const auto watched = names_.find(directory);
+  return watched != names_.end() && (name == kKubernetesLink || watched->second.contains(name));
 }
 
 void FileWatch::note_change() {

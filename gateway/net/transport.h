@@ -11,6 +11,8 @@
 
 namespace sluice {
 
+struct TlsState;
+
 enum class Direction : std::uint8_t { kRead, kWrite };
 
 // The outcome of one non-blocking read or write.
@@ -63,7 +65,8 @@ class Transport {
   virtual ~Transport() = default;
 
   virtual IoResult try_read(std::span<char> into) noexcept = 0;
-  // Gathers the pieces into one write; may take only some of the bytes. At most kMaxPieces.
+  // Gathers the pieces into one write; may take only some of the bytes. At most kMaxPieces. What it did not
+  // take comes first in the next call: TLS may have encrypted it already.
   virtual IoResult try_write(std::span<const std::string_view> pieces) noexcept = 0;
   static constexpr std::size_t kMaxPieces = 16;
 
@@ -75,6 +78,9 @@ class Transport {
 
   // Where the peer is, in Address::to_string() form; "unix" for a Unix socket's unnamed peer.
   virtual const std::string& peer() const noexcept = 0;
+
+  // What TLS knows of the connection; null for a plain one. It stays until the transport is destroyed.
+  virtual const TlsState* tls() const noexcept { return nullptr; }
 
   class Wait;
   // co_await yields true when a move is worth trying, false when the deadline passed.
@@ -97,6 +103,8 @@ class Transport {
 
   void ready(Direction direction);
   void peer_hung_up();
+  // Somebody waits for this direction.
+  bool awaited(Direction direction) noexcept { return side(direction).listener != nullptr; }
 
  private:
   struct Side {

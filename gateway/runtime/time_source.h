@@ -17,7 +17,8 @@ struct MonotonicClock {
 };
 using TimePoint = MonotonicClock::time_point;
 
-// Wall-clock time, for logs and Date headers only: never for a deadline or a decision.
+// Wall-clock time, for logs, Date headers and the validity of certificates only: never for a deadline or
+// another decision.
 using WallTime = std::chrono::time_point<std::chrono::system_clock, Duration>;
 
 inline constexpr TimePoint kNever = TimePoint::max();
@@ -29,6 +30,11 @@ class TimeSource {
   virtual TimePoint now() const noexcept = 0;
   virtual WallTime wall() const noexcept = 0;
 };
+
+// The wall's time as certificates count it.
+inline std::chrono::sys_seconds wall_seconds(const TimeSource& time) noexcept {
+  return std::chrono::floor<std::chrono::seconds>(time.wall());
+}
 
 // CLOCK_MONOTONIC and CLOCK_REALTIME.
 class SystemTime final : public TimeSource {

@@ -14,7 +14,7 @@ namespace {
 struct WatchedFolder {
   WatchedFolder() {
     write(file);
-    auto opened = FileWatch::open(world.loop, file, [this] { ++told; });
+    auto opened = FileWatch::open(world.loop, {file}, [this] { ++told; });
     EXPECT_TRUE(opened.has_value());
     watch = std::move(*opened);
   }
@@ -101,9 +101,33 @@ TEST(FileWatch, ABurstWithoutEndIsToldAfterTheLongestDelay) {
   EXPECT_EQ(w.told, 1);
 }
 
+TEST(FileWatch, WatchesFilesOfSeveralFoldersAtOnce) {
+  SocketWorld world;
+  TemporaryFolder first;
+  TemporaryFolder second;
+  const std::string other = std::filesystem::path(second.file()).parent_path() / "key";
+  int told = 0;
+  const auto watch = FileWatch::open(world.loop, {first.file(), second.file(), other}, [&] { ++told; });
+  ASSERT_TRUE(watch.has_value());
+  int expected = 0;
+  for (const std::string& file : {first.file(), second.file(), other}) {
+    WatchedFolder::write(file);
+    world.loop.poll();
+    world.time.advance(kSettled);
+    world.loop.expire();
+    EXPECT_EQ(told, ++expected) << file;
+  }
+  // A name counts only in its own folder.
+  WatchedFolder::write(std::filesystem::path(first.file()).parent_path() / "key");
+  world.loop.poll();
+  world.time.advance(kSettled);
+  world.loop.expire();
+  EXPECT_EQ(told, expected);
+}
+
 TEST(FileWatch, AFolderThatIsNotThereIsAnError) {
   SocketWorld world;
-  const auto watch = FileWatch::open(world.loop, "/nowhere/at/all/sluice.yaml", [] {});
+  const auto watch = FileWatch::open(world.loop, {"/nowhere/at/all/sluice.yaml"}, [] {});
   ASSERT_FALSE(watch.has_value());
   EXPECT_EQ(watch.error().kind, ErrorKind::kConfig);
   EXPECT_NE(watch.error().detail.find("/nowhere/at/all"), std::string::npos);
