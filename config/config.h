@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gateway/base/address.h"
+#include "gateway/base/certificates.h"
+#include "gateway/base/private_key.h"
 
 // The configuration as typed structs. A member's initialiser is the one and only default of its key, and a
 // member is named like its key. What each key means, its unit and its range stand in `describe.cc`, from
@@ -31,11 +33,50 @@ struct Http {
   bool operator==(const Http&) const = default;
 };
 
+// A certificate and its key, by the files that hold them. What the files hold is part of the configuration,
+// so that a renewed certificate of the same name is a change; empty where load_text() was not asked to read
+// them.
+struct KeyPair {
+  std::string cert_file = {};
+  std::string key_file = {};
+  Certificates certificates = {};
+  PrivateKey key = {};
+
+  bool operator==(const KeyPair&) const = default;
+};
+
+struct SessionTickets {
+  bool enabled = true;
+  Duration rotate_after = std::chrono::hours(12);
+
+  bool operator==(const SessionTickets&) const = default;
+};
+
+struct ListenerTls {
+  enum class Version : std::uint8_t { k12, k13 };
+  // kOptional: a client may have none, but one that it shows must be good.
+  enum class ClientCertificates : std::uint8_t { kNone, kOptional, kRequired };
+
+  std::vector<KeyPair> certificates = {};
+  Version min_version = Version::k12;
+  std::vector<std::string> ciphers = {};        // of TLS 1.2; empty: the default ones
+  std::vector<std::string> cipher_suites = {};  // of TLS 1.3; empty: all
+  ClientCertificates client_certificates = ClientCertificates::kNone;
+  std::optional<std::string> client_ca_file = {};
+  Certificates client_authorities = {};  // what client_ca_file holds
+  bool forward_client_certificate = false;
+  Duration handshake_timeout = std::chrono::seconds(10);
+  SessionTickets session_tickets = {};
+
+  bool operator==(const ListenerTls&) const = default;
+};
+
 struct Listener {
   std::string name = {};
   Address address = {};
   std::uint32_t backlog = 1024;
   std::uint32_t max_connections = 20000;
+  std::optional<ListenerTls> tls = {};
   Http http = {};
   std::vector<std::string> trusted_proxies = {};  // networks, as IpNetwork reads them
 
@@ -122,10 +163,21 @@ struct EndpointList {
   bool operator==(const EndpointList&) const = default;
 };
 
+struct ClusterTls {
+  std::optional<std::string> ca_file = {};
+  Certificates authorities = {};                // what ca_file holds; empty: those that the system trusts
+  std::optional<std::string> server_name = {};  // unset: each endpoint's own host
+  std::optional<KeyPair> certificate = {};
+  bool verify = true;
+
+  bool operator==(const ClusterTls&) const = default;
+};
+
 struct Cluster {
   std::string name = {};
   std::vector<Endpoint> endpoints = {};  // may be empty where there is discovery
   std::optional<Discovery> discovery = {};
+  std::optional<ClusterTls> tls = {};
   LoadBalancer load_balancer = {};
   Pool pool = {};
 

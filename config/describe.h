@@ -16,6 +16,8 @@ const Struct& endpoint_list_struct();
 
 // Descriptions that stand in a file of their own.
 void describe(Fields<Listener>& f);
+void describe(Fields<ListenerTls>& f);
+void describe(Fields<ClusterTls>& f);
 void describe(Fields<Admin>& f);
 void describe(Fields<Cluster>& f);
 void describe(Fields<Timeouts>& f);

@@ -162,12 +162,27 @@ const Struct& endpoint_list_struct() {
   return struct_of<EndpointList>();
 }
 
+static void check_server_name(const Cluster& cluster, const Scope& scope) {
+  if (!cluster.tls || !cluster.tls->verify || cluster.tls->server_name || !scope.usable("tls")) return;
+  const auto is_unix = [](const Endpoint& e) { return e.address.kind == Address::Kind::kUnix; };
+  if (scope.usable("endpoints") && std::ranges::any_of(cluster.endpoints, is_unix)) {
+    scope.error("tls", "needs server_name: an endpoint on a unix socket has no host to be checked by");
+  } else if (scope.usable("discovery") && cluster.discovery && !cluster.discovery->file) {
+    scope.error("tls",
+                "needs server_name: discovery finds addresses, and it is a name that certificates are for");
+  }
+}
+
 void describe(Fields<Cluster>& f) {
   f.about("Cluster", "Model servers that are interchangeable.");
   f.add("name", &Cluster::name, "Unique among clusters; routes refer to it.").required().rule(kNameText);
   f.add("endpoints", &Cluster::endpoints, "The model servers. Needed unless there is `discovery`.")
       .items(0, kMaxEndpoints);
   f.add("discovery", &Cluster::discovery, "Endpoints that come and go, beside those given here.");
+  f.add("tls", &Cluster::tls,
+        "With it the model servers are spoken to over TLS, without it in plain HTTP. `{}` is enough for "
+        "servers "
+        "that prove the host names of their addresses to the system's authorities.");
   f.add("load_balancer", &Cluster::load_balancer, "How an endpoint is chosen.");
   f.add("pool", &Cluster::pool, "Connections to each endpoint.");
   f.check([](const Cluster& cluster, const Scope& scope) {
@@ -178,6 +193,7 @@ void describe(Fields<Cluster>& f) {
       scope.error("endpoints", "needs at least one endpoint with a weight above 0");
     }
   });
+  f.check(check_server_name);
 }
 
 }  // namespace sluice::config

@@ -59,6 +59,7 @@ void describe(Fields<Listener>& f) {
   f.add("max_connections", &Listener::max_connections,
         "Open connections; above it new ones are closed at once.")
       .range(1, 1'000'000);
+  f.add("tls", &Listener::tls, "With it clients speak TLS here, without it plain HTTP.");
   f.add("http", &Listener::http, "Limits on what a client may send, and how slowly.");
   f.add("trusted_proxies", &Listener::trusted_proxies,
         "Networks (`10.0.0.0/8`, `::1`) whose word about the client is believed: from them Forwarded and "

@@ -98,10 +98,17 @@ class Scope {
   std::string path_;
 };
 
+struct Content {
+  std::string_view field;
+  std::function<std::string(const void*)> fingerprint;  // of the object; empty where the file was not read
+};
+
 struct Struct {
   std::string_view name;  // of the C++ type: a `$defs` name in the schema
   std::string_view doc;
   std::vector<Field> fields = {};
+  // What a file named by a field holds: part of the configuration, written nowhere in it.
+  std::vector<Content> contents = {};
   std::vector<std::function<void(const void*, const Scope&)>> checks = {};
   // Gives a new object what it has from the document's root where the file says nothing.
   std::function<void(void* object, const void* root)> inherit = {};
@@ -286,6 +293,13 @@ class Fields {
   }
 
   void names_secret() { struct_.names_secret = true; }
+
+  // The member that keeps what the field's file holds.
+  void add_content(std::string_view field, Certificates S::* member) {
+    struct_.contents.push_back({field, [member](const void* object) {
+                                  return std::string((static_cast<const S*>(object)->*member).fingerprint());
+                                }});
+  }
 
   // Runs on a new object before its fields are read, after those of the root that are read first.
   void inherit(void (*inherit)(S&, const Config&)) {

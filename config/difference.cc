@@ -80,6 +80,13 @@ class Comparison {
       compare(field.type, field.member_of(before), field.member_of(after),
               path.empty() ? std::string(field.name) : path + "." + std::string(field.name));
     }
+    for (const Content& content : record.contents) {
+      const std::string was = content.fingerprint(before);
+      const std::string is = content.fingerprint(after);
+      if (was == is || was.empty() || is.empty()) continue;
+      changes_.push_back(
+          {path + "." + std::string(content.field) + " (content)", "sha256:" + was, "sha256:" + is});
+    }
   }
 
  private:

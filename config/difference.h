@@ -22,8 +22,8 @@ struct Change {
 };
 
 // Everything that differs, in the order of the file. Works on the description of the configuration, so a new
-// key needs nothing here. A list whose items only changed places is one change of the list itself. Empty
-// exactly when before == after.
+// key needs nothing here. A list whose items only changed places is one change of the list itself. Files that
+// the configuration names are compared where both were read. Empty exactly when before == after, files aside.
 std::vector<Change> difference(const Config& before, const Config& after);
 
 }  // namespace sluice::config

@@ -1,11 +1,13 @@
 #include "config/load.h"
 
+#include <functional>
 #include <utility>
 
 #include "config/describe.h"
 #include "config/endpoint_file.h"
 #include "config/problems.h"
 #include "config/read_text.h"
+#include "config/tls_files.h"
 #include "config/validate.h"
 
 namespace sluice::config {
@@ -18,16 +20,16 @@ void name_routes(Config& config, const Problems& problems) {
   }
 }
 
-using Further = void (*)(const Config& config, Problems& problems);
+using Further = std::function<void(Config& config, Problems& problems)>;
 
-LoadResult load(std::string_view text, std::string file_name, Further further) {
+LoadResult load(std::string_view text, std::string file_name, const Further& further) {
   Config config;
   ReadOutcome read =
       read_text(text, std::move(file_name), {config_struct(), "version, listeners, clusters and routes"},
                 &config, [&](Problems& problems) {
                   name_routes(config, problems);
                   validate(config, problems);
-                  if (further != nullptr && !problems.any_error()) further(config, problems);
+                  if (further) further(config, problems);
                 });
   LoadResult result{.diagnostics = std::move(read.diagnostics)};
   if (read.ok) result.config = std::move(config);
@@ -36,14 +38,20 @@ LoadResult load(std::string_view text, std::string file_name, Further further) {
 
 }  // namespace
 
-LoadResult load_text(std::string_view text, std::string file_name) {
-  return load(text, std::move(file_name), nullptr);
+LoadResult load_text(std::string_view text, std::string file_name,
+                     std::optional<std::chrono::sys_seconds> now) {
+  return load(text, std::move(file_name), [&](Config& config, Problems& problems) {
+    if (now) read_tls_files(config, *now, problems);
+  });
 }
 
-LoadResult load_file(const std::string& path) {
+LoadResult load_file(const std::string& path, std::optional<std::chrono::sys_seconds> now) {
   const auto text = read_file(path);
   if (!text) return {.diagnostics = refuse_file(path, text.error()).diagnostics};
-  return load(*text, path, warn_about_endpoint_files);
+  return load(*text, path, [&](Config& config, Problems& problems) {
+    if (now) read_tls_files(config, *now, problems);
+    if (!problems.any_error()) warn_about_endpoint_files(config, problems);
+  });
 }
 
 }  // namespace sluice::config

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,9 +20,11 @@ struct LoadResult {
 
 // Reads a configuration and finds everything that is wrong with it at once. No name is resolved. load_text is
 // a pure function of the text; load_file also opens the files of clusters' discovery, and warns of those that
-// cannot be used. Limits against a hostile file: 1 MiB, 32 levels, 100,000
-// values, 100 diagnostics. Never throws for what the text holds; an unreadable file is a diagnostic too.
-LoadResult load_file(const std::string& path);
-LoadResult load_text(std::string_view text, std::string file_name);
+// cannot be used. With `now`, the time that certificates must be valid at, both read the certificates and
+// keys that the configuration names. Limits against a hostile file: 1 MiB, 32 levels, 100,000 values, 100
+// diagnostics. Never throws for what the text holds; an unreadable file is a diagnostic too.
+LoadResult load_file(const std::string& path, std::optional<std::chrono::sys_seconds> now = {});
+LoadResult load_text(std::string_view text, std::string file_name,
+                     std::optional<std::chrono::sys_seconds> now = {});
 
 }  // namespace sluice::config

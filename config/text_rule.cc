@@ -74,6 +74,13 @@ bool is_host_pattern(std::string_view text) {
   return is_dns_name(text);
 }
 
+bool is_host(std::string_view text) {
+  const auto fits = [](char c) {
+    return is_letter(c) || is_digit(c) || std::string_view("-_.:").contains(c);
+  };
+  return !text.empty() && text.size() <= kMaxDnsName && std::ranges::all_of(text, fits);
+}
+
 bool is_scheme(std::string_view text) {
   return text == "http" || text == "https";
 }
@@ -112,6 +119,7 @@ constexpr TextRule kFieldNameText{"must be 1 to 64 letters, digits or ! # $ % & 
 constexpr TextRule kHostPatternText{"must be a host name in lower case, perhaps with *. in front",
                                     R"(^(\[[0-9a-f:.]{1,45}\]|(\*\.)?[a-z0-9_.-]{1,253})$)", is_host_pattern};
 constexpr TextRule kDnsNameText{"must be a DNS name in lower case", R"(^[a-z0-9_.-]{1,253}$)", is_dns_name};
+constexpr TextRule kHostText{"must be a host name or an IP address", "^[A-Za-z0-9_.:-]{1,253}$", is_host};
 constexpr TextRule kSchemeText{"must be http or https", "^https?$", is_scheme};
 constexpr TextRule kAuthorityText{"must be a host, perhaps with a port", R"(^[A-Za-z0-9._:\[\]-]{1,256}$)",
                                   is_authority};

@@ -23,6 +23,7 @@ extern const TextRule kMethodText;       // of HTTP
 extern const TextRule kFieldNameText;    // of an HTTP header, cookie or query parameter
 extern const TextRule kHostPatternText;  // a host name, or `*.` and the end of one
 extern const TextRule kDnsNameText;
+extern const TextRule kHostText;  // a host name or an IP address without brackets
 extern const TextRule kSchemeText;
 extern const TextRule kAuthorityText;  // a host, perhaps with a port
 extern const TextRule kHttpUrlText;    // `http://HOST:PORT`, perhaps with a path

@@ -35,8 +35,9 @@ ClusterPolicy cluster_policy(const config::LoadBalancer& balancer) {
   return policy;
 }
 
-// A pool and the series it counts in, which end after it.
+// A pool with the series it counts in and what it connects with, which end after it.
 struct CountedPool {
+  std::shared_ptr<ClusterConnector> tls;
   std::shared_ptr<PoolSeries> series;
   UpstreamPool pool;
 };
@@ -55,9 +56,10 @@ void retire_dropped(const EndpointSet& before, const EndpointSet& after) {
 }  // namespace
 
 ClusterSet::ClusterSet(Loop& loop, Connector& connector, Metrics& metrics, EndpointRegistry& endpoints)
-    : loop_(loop), connector_(connector), endpoints_(endpoints), series_(metrics) {}
+    : loop_(loop), connector_(connector), metrics_(metrics), endpoints_(endpoints), series_(metrics) {}
 
-void ClusterSet::update(const std::vector<config::Cluster>& clusters, const DiscoveredEndpoints& discovered) {
+void ClusterSet::update(const std::vector<config::Cluster>& clusters, const ClusterTlsContexts& tls,
+                        const DiscoveredEndpoints& discovered) {
   std::map<std::string, Entry, std::less<>> updated;
   for (const config::Cluster& c : clusters) {
     const auto old = clusters_.find(c.name);
@@ -66,7 +68,7 @@ void ClusterSet::update(const std::vector<config::Cluster>& clusters, const Disc
     std::vector<config::Endpoint> found;
     if (known != discovered.end()) found = known->second;
     const bool unchanged = running != nullptr && running->settings == c && running->discovered == found;
-    updated.emplace(c.name, unchanged ? *running : make(c, std::move(found), running));
+    updated.emplace(c.name, unchanged ? *running : make(c, std::move(found), running, tls));
   }
   for (const auto& [name, entry] : clusters_) {
     const auto next = updated.find(name);
@@ -82,8 +84,8 @@ void ClusterSet::set_discovered(std::string_view cluster, std::vector<config::En
   if (found == clusters_.end() || found->second.discovered == endpoints) return;
   Entry& entry = found->second;
   const EndpointSet before = entry.cluster->endpoints();
-  entry.cluster->set_endpoints(make_endpoints(entry.settings, endpoints, &entry));
   entry.discovered = std::move(endpoints);
+  entry.cluster->set_endpoints(make_endpoints(entry, &entry));
   retire_dropped(before, entry.cluster->endpoints());
   series_.forget_dead();
 }
@@ -94,36 +96,39 @@ std::shared_ptr<UpstreamCluster> ClusterSet::find(std::string_view name) const {
 }
 
 ClusterSet::Entry ClusterSet::make(const config::Cluster& settings, std::vector<config::Endpoint> discovered,
-                                   const Entry* old) {
-  Entry entry{settings, std::move(discovered), {}};
-  entry.cluster =
-      std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(settings, entry.discovered, old),
-                                        cluster_policy(settings.load_balancer));
+                                   const Entry* old, const ClusterTlsContexts& tls) {
+  Entry entry{settings, std::move(discovered), nullptr, nullptr};
+  if (settings.tls) {
+    const bool kept = old != nullptr && old->settings.tls == settings.tls;
+    entry.tls = kept ? old->tls : std::make_shared<ClusterConnector>(connector_, metrics_, settings, tls);
+  }
+  entry.cluster = std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(entry, old),
+                                                    cluster_policy(settings.load_balancer));
   if (old != nullptr) entry.cluster->take_over_turns(*old->cluster);
   return entry;
 }
 
-EndpointSet ClusterSet::make_endpoints(const config::Cluster& settings,
-                                       const std::vector<config::Endpoint>& discovered, const Entry* old) {
+EndpointSet ClusterSet::make_endpoints(const Entry& entry, const Entry* old) {
+  const config::Cluster& settings = entry.settings;
   // The pools that may go on serving, by the state of their endpoint.
   std::map<const EndpointState*, std::shared_ptr<UpstreamPool>> pools;
-  if (old != nullptr && old->settings.pool == settings.pool) {
+  if (old != nullptr && old->settings.pool == settings.pool && old->settings.tls == settings.tls) {
     for (const auto& endpoint : old->cluster->endpoints())
       pools.emplace(endpoint->state.get(), endpoint->pool);
   }
   EndpointSet set;
-  for (const config::Endpoint& e : effective_endpoints(settings, discovered)) {
+  for (const config::Endpoint& e : effective_endpoints(settings, entry.discovered)) {
     auto state = endpoints_.get(settings.name, e.address);
     auto& pool = pools[state.get()];
-    if (pool == nullptr) pool = make_pool(settings, *state);
+    if (pool == nullptr) pool = make_pool(entry, *state);
     set.push_back(std::make_shared<const ClusterEndpoint>(
         ClusterEndpoint{.state = state, .weight = e.weight, .zone = e.zone, .tags = e.tags, .pool = pool}));
   }
   return set;
 }
 
-std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const config::Cluster& settings,
-                                                    const EndpointState& endpoint) {
+std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const Entry& entry, const EndpointState& endpoint) {
+  const config::Cluster& settings = entry.settings;
   PoolOptions options;
   options.max_connections = settings.pool.max_connections;
   options.max_waiting = settings.pool.max_waiting;
@@ -133,8 +138,9 @@ std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const config::Cluster& setti
   options.max_lifetime = settings.pool.max_lifetime;
   auto series = series_.get(settings.name, endpoint.name);
   const PoolMetrics cells = series->cells();
-  std::shared_ptr<CountedPool> counted(
-      new CountedPool{std::move(series), UpstreamPool(loop_, connector_, endpoint.address, options, cells)});
+  Connector& connector = entry.tls != nullptr ? entry.tls->connector() : connector_;
+  std::shared_ptr<CountedPool> counted(new CountedPool{
+      entry.tls, std::move(series), UpstreamPool(loop_, connector, endpoint.address, options, cells)});
   UpstreamPool* pool = &counted->pool;
   return {std::move(counted), pool};
 }

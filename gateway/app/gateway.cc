@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/load.h"
+#include "config/tls_files.h"
 #include "gateway/app/admin/admin_server.h"
 #include "gateway/app/live_settings.h"
 #include "gateway/app/process_metrics.h"
@@ -77,12 +78,16 @@ Result<void> Gateway::open() {
 
   if (Result<void> traces = open_traces(); !traces) return traces;
   shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_, traces_.get());
-  Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_);
+  Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_, time_);
   if (!plan) return fail(std::move(plan.error()));
+  Result<ClusterTlsContexts> tls = ClusterTlsContexts::create(config_->clusters, nullptr);
+  if (!tls) return fail(std::move(tls.error()));
+  cluster_tls_ = std::make_shared<const ClusterTlsContexts>(std::move(*tls));
   const std::shared_ptr<const RouteMatcher> matcher = compile_routes(*config_);
   const DiscoveredEndpoints discovered = discovery_.update(config_->clusters);
   for (std::size_t i = 0; i < options_.threads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(i, *config_, discovered, matcher, *shared_, system_seed()));
+    shards_.push_back(
+        std::make_unique<Shard>(i, *config_, discovered, matcher, *cluster_tls_, *shared_, system_seed()));
     shards_[i]->update_listeners(*config_, std::move(plan->shards[i]));
   }
   adopt_listeners(std::move(plan->listeners));
@@ -253,6 +258,7 @@ Task<std::string> Gateway::metrics_text() {
     return 0;
   });
   sample_endpoints();
+  certificates_.sample(*config_, control_metrics_);
   access_log_->sample(control_metrics_, "access");
   if (admin_) admin_->sample();
   control_metrics_.gauge("sluice_config_generation", "How many configurations were in force so far.")
@@ -334,7 +340,7 @@ Task<ReloadReport> Gateway::reload_now() {
   report.generation = generation_;
   access_log_->reopen();
   if (admin_) admin_->reopen_log();
-  config::LoadResult loaded = config::load_file(options_.config_path);
+  config::LoadResult loaded = config::load_file(options_.config_path, wall_seconds(time_));
   for (const config::Diagnostic& d : loaded.diagnostics)
     report.problems.push_back(d.to_string());
   if (draining_) report.problems.emplace_back("the process is draining: its configuration stays as it is");
@@ -344,14 +350,21 @@ Task<ReloadReport> Gateway::reload_now() {
   report.changed = *loaded.config != *config_;
   if (report.changed) {
     Result<ListenerPlan> plan =
-        plan_listeners(loaded.config->listeners, listeners_, shards_.size(), inherited_);
+        plan_listeners(loaded.config->listeners, listeners_, shards_.size(), inherited_, time_);
     if (!plan) {
       report.changed = false;
       report.problems.push_back(options_.config_path + ": " + plan.error().detail);
       co_return report;
     }
+    Result<ClusterTlsContexts> tls = ClusterTlsContexts::create(loaded.config->clusters, cluster_tls_.get());
+    if (!tls) {
+      report.changed = false;
+      report.problems.push_back(options_.config_path + ": " + tls.error().detail);
+      co_return report;
+    }
     const Duration blocked =
-        co_await swap(std::make_shared<const config::Config>(std::move(*loaded.config)), std::move(*plan));
+        co_await swap(std::make_shared<const config::Config>(std::move(*loaded.config)), std::move(*plan),
+                      std::make_shared<const ClusterTlsContexts>(std::move(*tls)));
     report.blocked_milliseconds = std::chrono::duration<double, std::milli>(blocked).count();
   }
   report.ok = true;
@@ -360,18 +373,20 @@ Task<ReloadReport> Gateway::reload_now() {
   co_return report;
 }
 
-Task<Duration> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan) {
+Task<Duration> Gateway::swap(std::shared_ptr<const config::Config> next, ListenerPlan plan,
+                             std::shared_ptr<const ClusterTlsContexts> tls) {
   // Shared by the shards, each of which takes its own part.
   auto updates = std::make_shared<std::vector<std::vector<ListenerUpdate>>>(std::move(plan.shards));
   // In this order, within one turn: what discovery finds from here on reaches the shards behind what it knew.
   auto discovered = std::make_shared<const DiscoveredEndpoints>(discovery_.update(next->clusters));
   const std::vector<Duration> blocked = co_await ask_shards<Duration>(
-      [next, discovered, updates, matcher = compile_routes(*next)](Shard& shard) {
+      [next, discovered, updates, tls, matcher = compile_routes(*next)](Shard& shard) {
         const TimePoint began = shard.loop().now();
-        shard.configure(*next, *discovered, matcher, std::move((*updates)[shard.index()]));
+        shard.configure(*next, *discovered, matcher, *tls, std::move((*updates)[shard.index()]));
         return shard.loop().now() - began;
       });
   adopt_listeners(std::move(plan.listeners));
+  cluster_tls_ = std::move(tls);
   streams_.max = next->limits.max_streams;
   // A level that an operator has set meanwhile stays, unless the file asks for another than it did.
   if (next->observability.log.level != config_->observability.log.level)
@@ -417,15 +432,18 @@ void Gateway::watch_config() {
     config_watch_.reset();
     return;
   }
-  if (config_watch_) return;
+  std::vector<std::string> files = config::tls_files(*config_);
+  files.push_back(options_.config_path);
+  if (config_watch_ && files == watched_files_) return;
   // Not from inside the watch's own callback, which a reload may destroy.
-  auto watch = FileWatch::open(control_, options_.config_path,
-                               [this] { control_.post([this] { request_reload("watch"); }); });
+  auto watch =
+      FileWatch::open(control_, files, [this] { control_.post([this] { request_reload("watch"); }); });
   if (!watch) {
     log_.warning("configuration is not watched", {{"problem", watch.error().detail}});
     return;
   }
   config_watch_ = std::move(*watch);
+  watched_files_ = std::move(files);
 }
 
 void Gateway::request_handover() {

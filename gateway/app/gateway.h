@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "gateway/app/certificate_series.h"
 #include "gateway/app/discovery.h"
 #include "gateway/app/handover.h"
 #include "gateway/app/inherited_sockets.h"
@@ -122,7 +123,8 @@ class Gateway {
   Task<void> reload_in_turn(std::string by, std::shared_ptr<PendingReload> pending);
   Task<ReloadReport> reload_now();
   // How long the shard blocked that blocked longest.
-  Task<Duration> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan);
+  Task<Duration> swap(std::shared_ptr<const config::Config> next, ListenerPlan plan,
+                      std::shared_ptr<const ClusterTlsContexts> tls);
   void note_reload(const std::string& by, const ReloadReport& report);
   void publish_discovered(const std::string& cluster, const std::vector<config::Endpoint>& endpoints);
   void adopt_listeners(std::vector<BoundListener> listeners);
@@ -141,9 +143,11 @@ class Gateway {
   std::unique_ptr<LogSink> access_log_;
   std::unique_ptr<TraceQueue> traces_;  // null: no spans are exported
   EndpointRegistry registry_;
+  CertificateSeries certificates_;
   std::set<std::pair<std::string, std::string>> sampled_endpoints_;  // cluster and name, at the last scrape
   StreamLimit streams_;
   std::vector<BoundListener> listeners_;
+  std::shared_ptr<const ClusterTlsContexts> cluster_tls_;  // shared with the shards' swaps under way
   std::unique_ptr<SharedServices> shared_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
@@ -159,6 +163,7 @@ class Gateway {
   Signal reload_ended_{control_};
   bool reloading_ = false;
   std::size_t reloads_waiting_ = 0;
+  std::vector<std::string> watched_files_;
   std::unique_ptr<FileWatch> config_watch_;
   Discovery discovery_;
   SocketConnector collector_connector_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/app/listener_tls.h"
+
 namespace sluice {
 namespace {
 
@@ -23,6 +25,7 @@ ServerOptions server_options(const config::Listener& listener) {
   const config::Http& http = listener.http;
   ServerOptions options;
   options.http1.trusted_proxies = networks(listener.trusted_proxies);
+  options.http1.forward_client_certificate = listener.tls && listener.tls->forward_client_certificate;
   options.http1.head = {.max_head_bytes = http.max_head_bytes,
                         .max_headers = http.max_headers,
                         .max_uri_bytes = http.max_uri_bytes};
@@ -78,13 +81,16 @@ Result<std::vector<ListenSocket>> open_sockets(const config::Listener& listener,
 
 Result<ListenerPlan> plan_listeners(const std::vector<config::Listener>& wanted,
                                     const std::vector<BoundListener>& running, std::size_t shards,
-                                    InheritedSockets& inherited) {
+                                    InheritedSockets& inherited, const TimeSource& time) {
   ListenerPlan plan;
   plan.shards.resize(shards);
   for (const config::Listener& l : wanted) {
     BoundListener bound{key_of(l), l.name, l.address, l.max_connections, nullptr};
     std::vector<ListenSocket> sockets;
     const auto known = std::ranges::find(running, bound.key, &BoundListener::key);
+    if (known != running.end()) bound.keys = known->keys;
+    Result<std::optional<TlsAcceptOptions>> tls = tls_accept_options(l, bound.keys, time);
+    if (!tls) return fail(std::move(tls.error()));
     if (known != running.end()) {
       bound.address = known->address;
       bound.limit = known->limit;
@@ -99,6 +105,7 @@ Result<ListenerPlan> plan_listeners(const std::vector<config::Listener>& wanted,
       ListenerUpdate& update = plan.shards[i].emplace_back();
       update.key = bound.key;
       update.options = server_options(l);
+      update.options.tls = *tls;
       update.backlog = static_cast<int>(l.backlog);
       update.limit = bound.limit;
     }

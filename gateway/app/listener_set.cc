@@ -14,6 +14,7 @@ void add(ListenerSet::Counts& sum, const Server& server) {
   sum.accepted += server.accepted();
   sum.refused += server.refused();
   sum.accept_failures += server.accept_failures();
+  sum.tls += server.tls_counts();
 }
 
 }  // namespace

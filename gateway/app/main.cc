@@ -21,18 +21,22 @@ namespace {
 
 constexpr int kExitBadConfig = 2;
 
-// Prints every diagnostic; nullopt if one of them is an error.
-std::optional<sluice::config::Config> load(const std::string& path) {
-  sluice::config::LoadResult loaded = sluice::config::load_file(path);
+// Prints every diagnostic; nullopt if one of them is an error. With a time it also reads certificates and
+// keys.
+std::optional<sluice::config::Config> load(const std::string& path,
+                                           const sluice::TimeSource* time = nullptr) {
+  sluice::config::LoadResult loaded = time == nullptr
+                                          ? sluice::config::load_file(path)
+                                          : sluice::config::load_file(path, sluice::wall_seconds(*time));
   for (const auto& diagnostic : loaded.diagnostics)
     std::fprintf(stderr, "%s\n", diagnostic.to_string().c_str());
   return std::move(loaded.config);
 }
 
 int serve(const sluice::GatewayOptions& options) {
-  auto config = load(options.config_path);
-  if (!config) return kExitBadConfig;
   const sluice::SystemTime time;
+  auto config = load(options.config_path, &time);
+  if (!config) return kExitBadConfig;
   auto sink = sluice::LogSink::open({.target = {.kind = sluice::LogTarget::Kind::kStderr}});
   if (!sink) {
     std::fprintf(stderr, "sluice: %s\n", sink.error().detail.c_str());
@@ -139,7 +143,8 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   if (*validate) {
-    if (!load(checked)) return kExitBadConfig;
+    const sluice::SystemTime time;
+    if (!load(checked, &time)) return kExitBadConfig;
     std::printf("%s: ok\n", checked.c_str());
     return 0;
   }

@@ -6,12 +6,14 @@
 
 #include "filters/builtin_filters.h"
 #include "gateway/app/route_assembly.h"
+#include "gateway/app/tls_series.h"
 #include "gateway/app/trace_exporter.h"
 
 namespace sluice {
 
 Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEndpoints& discovered,
-             std::shared_ptr<const RouteMatcher> matcher, const SharedServices& shared, std::uint64_t seed)
+             std::shared_ptr<const RouteMatcher> matcher, const ClusterTlsContexts& tls,
+             const SharedServices& shared, std::uint64_t seed)
     : index_(index),
       loop_(shared.time, seed, config.limits.stream_buffer_bytes),
       hangups_(loop_),
@@ -25,7 +27,7 @@ Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEn
                              kLoopLagBuckets)](Duration late) {
         lag.observe(std::chrono::duration<double>(late).count());
       }) {
-  clusters_.update(config.clusters, discovered);
+  clusters_.update(config.clusters, tls, discovered);
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services),
                                    assemble_routes(config, services, clusters_, std::move(matcher)),
@@ -36,8 +38,9 @@ Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEn
 Shard::~Shard() = default;
 
 void Shard::configure(const config::Config& config, const DiscoveredEndpoints& discovered,
-                      std::shared_ptr<const RouteMatcher> matcher, std::vector<ListenerUpdate> listeners) {
-  clusters_.update(config.clusters, discovered);
+                      std::shared_ptr<const RouteMatcher> matcher, const ClusterTlsContexts& tls,
+                      std::vector<ListenerUpdate> listeners) {
+  clusters_.update(config.clusters, tls, discovered);
   const FilterServices services{loop_, metrics_, reporter_};
   proxy_->set_routes(assemble_routes(config, services, clusters_, std::move(matcher)));
   update_listeners(config, std::move(listeners));
@@ -87,6 +90,7 @@ void Shard::sample() {
       .raise_to(counts.refused);
   metrics_.counter("sluice_accept_failures_total", "Accepts that failed for want of descriptors or memory.")
       .raise_to(counts.accept_failures);
+  sample_tls(counts.tls, metrics_);
   metrics_.gauge("sluice_read_buffers_in_use", "Read buffers that hold bytes not yet passed on.")
       .set(static_cast<double>(loop_.buffers().blocks_in_use()));
 }

@@ -57,15 +57,17 @@ struct StreamSnapshot {
 // belongs to its thread.
 class Shard {
  public:
-  // `matcher`: that of `config`, shared by all shards. `discovered`: of its clusters, so far.
+  // `matcher` and `tls`: those of `config`, shared by all shards. `discovered`: of its clusters, so far.
   Shard(std::size_t index, const config::Config& config, const DiscoveredEndpoints& discovered,
-        std::shared_ptr<const RouteMatcher> matcher, const SharedServices& shared, std::uint64_t seed);
+        std::shared_ptr<const RouteMatcher> matcher, const ClusterTlsContexts& tls,
+        const SharedServices& shared, std::uint64_t seed);
   ~Shard();
 
   // Puts another configuration in the running one's place: new exchanges take its routes and clusters, those
   // in flight keep theirs.
   void configure(const config::Config& config, const DiscoveredEndpoints& discovered,
-                 std::shared_ptr<const RouteMatcher> matcher, std::vector<ListenerUpdate> listeners);
+                 std::shared_ptr<const RouteMatcher> matcher, const ClusterTlsContexts& tls,
+                 std::vector<ListenerUpdate> listeners);
   void set_discovered(std::string_view cluster, std::vector<config::Endpoint> endpoints) {
     clusters_.set_discovered(cluster, std::move(endpoints));
   }

@@ -7,10 +7,12 @@ namespace sluice {
 namespace {
 
 // In the order of the enumerators.
-constexpr std::array<std::string_view, 32> kNames{
+constexpr std::array<std::string_view, 35> kNames{
     "",
     "accept",
     "authorization",
+    "client-cert",
+    "client-cert-chain",
     "connection",
     "content-encoding",
     "content-length",
@@ -35,6 +37,7 @@ constexpr std::array<std::string_view, 32> kNames{
     "upgrade",
     "user-agent",
     "via",
+    "x-forwarded-client-cert",
     "x-forwarded-for",
     "x-forwarded-host",
     "x-forwarded-proto",

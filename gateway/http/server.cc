@@ -11,12 +11,7 @@ Server::Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const Server
       options_(std::make_shared<const ServerOptions>(options)),
       limit_(limit),
       handler_(handler),
-      last_call_(
-          [](void* self) {
-            static_cast<Server*>(self)->open_.for_each(
-                [](http1::ServerConnection& connection) { connection.end_idle(); });
-          },
-          this) {
+      last_call_([](void* self) { static_cast<Server*>(self)->end_waiting(); }, this) {
   listen(std::move(socket));
 }
 
@@ -59,12 +54,25 @@ Task<void> Server::serve(std::unique_ptr<Transport> transport) {
   limit_.open.fetch_add(1, std::memory_order_relaxed);
   Place place{limit_};
   const std::shared_ptr<const ServerOptions> options = options_;
+  if (options->tls) {
+    TlsAccept handshake(std::move(transport), *options->tls, tls_counts_);
+    handshakes_.push_back(handshake);
+    transport = co_await handshake.run();
+    if (transport == nullptr) co_return;
+  }
   http1::ServerConnection connection(std::move(transport), options->http1, handler_);
   open_.push_back(connection);
+  if (draining_) connection.drain();
   co_await connection.run();
 }
 
+void Server::end_waiting() noexcept {
+  handshakes_.for_each([](TlsAccept& handshake) { handshake.cut(); });
+  open_.for_each([](http1::ServerConnection& connection) { connection.end_idle(); });
+}
+
 void Server::drain() {
+  draining_ = true;
   past_accept_failures_ = accept_failures();
   listeners_.clear();
   open_.for_each([](http1::ServerConnection& connection) { connection.drain(); });

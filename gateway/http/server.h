@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "gateway/http/http1/server_connection.h"
 #include "gateway/http/stream.h"
+#include "gateway/http/tls_accept.h"
 #include "gateway/net/listener.h"
 #include "gateway/runtime/task_group.h"
 
@@ -15,6 +17,7 @@ namespace sluice {
 
 struct ServerOptions {
   http1::ServerLimits http1;
+  std::optional<TlsAcceptOptions> tls = {};  // unset: the listener speaks plain HTTP
 };
 
 // The open connections of one listener on all loops. One more than `max` is closed at once and counted.
@@ -37,8 +40,8 @@ class Server {
   void set_options(const ServerOptions& options);
   void set_backlog(int backlog);
   // Stops accepting, closes idle connections and ends each other one after the request under way. One that
-  // has not sent its first request yet has kFirstRequestTime for it: its client has just been let in, and a
-  // close would look like a refusal.
+  // has not sent its first request yet has kFirstRequestTime for it, a handshake included: its client has
+  // just been let in, and a close would look like a refusal.
   void drain();
   static constexpr Duration kFirstRequestTime = std::chrono::seconds(1);
 
@@ -51,10 +54,13 @@ class Server {
   std::uint64_t accepted() const noexcept { return accepted_; }
   std::uint64_t refused() const noexcept { return refused_; }
   std::uint64_t accept_failures() const noexcept;
+  const TlsCounts& tls_counts() const noexcept { return tls_counts_; }
 
  private:
   void accept(std::unique_ptr<Transport> transport);
   Task<void> serve(std::unique_ptr<Transport> transport);
+
+  void end_waiting() noexcept;
 
   using Connections = IntrusiveList<http1::ServerConnection, Server>;
 
@@ -66,6 +72,9 @@ class Server {
   std::uint64_t accepted_ = 0;
   std::uint64_t refused_ = 0;
   std::uint64_t past_accept_failures_ = 0;  // of listeners that are closed
+  bool draining_ = false;
+  TlsCounts tls_counts_;
+  IntrusiveList<TlsAccept, TlsAccept> handshakes_;
   Connections open_;
   Timer last_call_;  // ends the connections that have not sent a request, some time after drain()
   TaskGroup connections_;

@@ -14,6 +14,8 @@
 
 namespace sluice {
 
+struct TlsState;
+
 // Part of a message body as it arrived. `bytes` may be empty only in the last piece.
 struct BodyPiece {
   std::string_view bytes;
@@ -78,6 +80,10 @@ struct ServerStream {
   StreamCanceller* canceller = nullptr;
   // Of the listener: whose word about the client is believed. To be read before the first suspension.
   std::span<const IpNetwork> trusted_proxies = {};
+  // Of the connection, with the client's certificate if it showed one; null where it is not encrypted.
+  const TlsState* tls = nullptr;
+  // Backends are told of that certificate.
+  bool forward_client_certificate = false;
 };
 
 // Told by the codec about one request that it refused itself, before there was a head.

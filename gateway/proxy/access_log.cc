@@ -94,6 +94,8 @@ std::string access_log_line(const ExchangeRecord& r) {
   line.text("peer", r.peer);
   line.text_if("client", r.client);
   line.text("protocol", r.protocol);
+  line.text_if("tls", r.tls);
+  line.text_if("client_certificate", r.client_certificate);
   if (!r.path.empty()) {
     line.text("method", name(r.method));
     line.text("path", r.path);

@@ -42,6 +42,8 @@ struct ExchangeRecord {
   std::string peer;
   std::string client;  // behind the trusted proxy that the peer is; else empty
   std::string_view protocol;
+  std::string_view tls;            // the version of TLS; empty on a plain connection
+  std::string client_certificate;  // its subject; empty if the client showed none
   Method method = Method::kGet;
   std::string path;  // without the query, which may carry secrets
   std::string route;

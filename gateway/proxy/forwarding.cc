@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "gateway/net/tls_state.h"
+
 namespace sluice {
 namespace {
 
@@ -43,7 +45,10 @@ bool is_traceparent(std::string_view text) noexcept {
 
 bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
   switch (field.id) {
+    case HeaderId::kClientCert:
+    case HeaderId::kClientCertChain:
     case HeaderId::kForwarded:
+    case HeaderId::kXForwardedClientCert:
     case HeaderId::kXForwardedFor:
     case HeaderId::kXForwardedHost:
     case HeaderId::kXForwardedProto:
@@ -73,12 +78,13 @@ std::string joined(const Headers& headers, HeaderId id) {
 // What backends are told about the way of a request.
 struct Forwarded {
   std::string chain;
-  std::string proto = "http";
+  std::string proto;
   std::string host;
 };
 
 Forwarded forwarded_by(const ServerStream& stream, const ClientAddress& client) {
   Forwarded told{.chain = std::string(host_of_peer(stream.peer)),
+                 .proto = stream.tls != nullptr ? "https" : "http",
                  .host = std::string(stream.head.authority())};
   if (!client.through_proxy) return told;
   const Headers& headers = stream.head.headers;
@@ -129,6 +135,28 @@ std::string request_id(const RequestHead& head, Random& random) {
   return id;
 }
 
+std::string forwarded_client_certificate(const PeerCertificate& certificate) {
+  std::string out = "Hash=" + certificate.fingerprint + ";Subject=\"";
+  for (const char c : certificate.subject) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
+  for (const AlternativeName& name : certificate.names) {
+    if (name.kind != "URI" && name.kind != "DNS") continue;
+    // What would end the element or begin another stands in quotes; a name with a quote is left out.
+    if (name.value.find_first_of("\"\\") != std::string::npos) continue;
+    const bool quoted = name.value.find_first_of(",;=") != std::string::npos;
+    out.append(";")
+        .append(name.kind)
+        .append("=")
+        .append(quoted ? "\"" : "")
+        .append(name.value)
+        .append(quoted ? "\"" : "");
+  }
+  return out;
+}
+
 RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
                           const TraceContext& trace) {
   RequestHead head = stream.head;
@@ -145,6 +173,8 @@ RequestHead upstream_head(const ServerStream& stream, const ClientAddress& clien
   headers.add(HeaderId::kXForwardedProto, forwarded.proto);
   if (!forwarded.host.empty()) headers.add(HeaderId::kXForwardedHost, forwarded.host);
   if (client.through_proxy) headers.add(HeaderId::kXRealIp, client.text);
+  if (stream.forward_client_certificate && stream.tls != nullptr && stream.tls->peer)
+    headers.add(HeaderId::kXForwardedClientCert, forwarded_client_certificate(*stream.tls->peer));
   return head;
 }
 

@@ -11,6 +11,8 @@
 
 namespace sluice {
 
+struct PeerCertificate;
+
 // The trace a request belongs to (W3C Trace Context): the client's if its traceparent is valid, else a new
 // one; the span is new in any case, it is this gateway's.
 struct TraceContext {
@@ -28,9 +30,14 @@ std::string request_id(const RequestHead& head, Random& random);
 
 // The head that backends receive: the client's, with what the gateway says about itself and the client. A
 // client cannot speak for a proxy: X-Forwarded-*, X-Real-IP, Forwarded and x-sluice-* are replaced. What a
-// trusted proxy says is passed on, its own address added to the lists.
+// trusted proxy says is passed on, its own address added to the lists; but not what it says of a client's
+// certificate (X-Forwarded-Client-Cert, Client-Cert), which only whoever saw the handshake can know.
 RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
                           const TraceContext& trace);
+
+// A verified client as X-Forwarded-Client-Cert tells it: the certificate's hash, subject, and its names that
+// are DNS names or URIs, in the form that Envoy gave the header.
+std::string forwarded_client_certificate(const PeerCertificate& certificate);
 
 // RFC 9110 7.6.3.
 inline constexpr std::string_view kVia = "1.1 sluice";

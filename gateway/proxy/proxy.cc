@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/net/tls_state.h"
 #include "gateway/proxy/forwarding.h"
 #include "gateway/proxy/responder.h"
 
@@ -56,6 +57,10 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   record.peer = stream.peer;
   if (exchange.client.through_proxy) record.client = exchange.client.text;
   record.protocol = stream.protocol;
+  if (stream.tls != nullptr) {
+    record.tls = stream.tls->version;
+    if (stream.tls->peer) record.client_certificate = stream.tls->peer->subject;
+  }
   record.method = stream.head.method;
   record.path = stream.head.path();
   record.received_at = stream.received_at;

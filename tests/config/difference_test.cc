@@ -40,6 +40,22 @@ TEST(Difference, TwoEqualConfigurationsHaveNone) {
   EXPECT_THAT(difference(read(kClusters + kRoutes), read(kClusters + kRoutes)), IsEmpty());
 }
 
+TEST(Difference, FilesOfTheSameNameAreComparedByWhatTheyHold) {
+  const std::string folder = std::string(SLUICE_SOURCE_DIR) + "/tests/support/certificates/";
+  Config before = read(kClusters + kRoutes);
+  before.listeners[0].tls.emplace().certificates.emplace_back();
+  Config after = before;
+  after.listeners[0].tls->certificates[0].certificates = Certificates::load(folder + "site-ec.pem").value();
+  EXPECT_THAT(difference(before, after), IsEmpty()) << "one side was not read";
+  before.listeners[0].tls->certificates[0].certificates = Certificates::load(folder + "shop-ec.pem").value();
+  EXPECT_FALSE(before == after);
+  const std::vector<Change> changes = difference(before, after);
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].path, "listeners[public].tls.certificates[0].cert_file (content)");
+  EXPECT_TRUE(changes[0].before->starts_with("sha256:"));
+  EXPECT_NE(changes[0].before, changes[0].after);
+}
+
 TEST(Difference, AValueIsToldWithItsPathAndUnits) {
   EXPECT_THAT(difference(read(kClusters + kRoutes), read(kClusters + kRoutes + "drain: {timeout: 90s}\n")),
               ElementsAre(Change{"drain.timeout", "25s", "90s"}));

@@ -3,10 +3,12 @@
 
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 
-from harness import gateway, process
+from harness import gateway, pairs, process
 from harness.http import answer, chat, request
 from harness.suite import main, test
 
@@ -26,9 +28,9 @@ routes:
 """
 
 
-def sluice(t, *arguments):
+def sluice(t, *arguments, **options):
     """Runs the program to its end; gives (status, standard output, standard error)."""
-    program = t.program(SLUICE, *arguments)
+    program = t.program(SLUICE, *arguments, **options)
     status = program.wait()
     return status, program.stdout, program.stderr
 
@@ -64,8 +66,13 @@ def _(t):
 def _(t):
     examples = sorted(EXAMPLES.glob("*.yaml"))
     assert examples
+    # The certificates that an example names, relative to where the program is started.
+    (t.folder / "tls").mkdir()
+    for name in set(re.findall(r"tls/([a-z-]+)\.(?:pem|key)", "".join(path.read_text() for path in examples))):
+        for ending in ("pem", "key"):
+            shutil.copy(pairs.path(f"site-ec.{ending}"), t.folder / "tls" / f"{name}.{ending}")
     for path in examples:
-        status, out, err = sluice(t, "validate", path)
+        status, out, err = sluice(t, "validate", path, cwd=t.folder)
         assert (status, out, err) == (0, f"{path}: ok\n", ""), (path, status, out, err)
 
 

@@ -83,7 +83,7 @@ def _(t):
     status = json.loads(ctl("status", "-o", "json"))
     assert status["pid"] == sluice.pid and status["shards"] == 2 and status["open_streams"] == 1, status
     assert status["config_generation"] == 1 and not status["draining"] and status["uptime_seconds"] > 0, status
-    assert status["listeners"] == [{"name": "public", "address": "%s:%d" % sluice.address}], status
+    assert status["listeners"] == [{"name": "public", "address": "%s:%d" % sluice.address, "tls": False}], status
     table = ctl("status")
     assert f"process {sluice.pid}" in table and "1 streams in flight" in table and "public" in table, table
     assert f"pid: {sluice.pid}\n" in ctl("-o", "yaml", "status")

@@ -26,8 +26,9 @@ Task<AdminPage> status_page(Gateway& gateway, const AdminRequest&) {
   std::string listeners;
   const std::vector<Address> addresses = gateway.addresses();
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    fmt::format_to(std::back_inserter(listeners), R"({}{{"name":{},"address":{}}})", i == 0 ? "" : ",",
-                   json_quoted(gateway.config().listeners[i].name), json_quoted(addresses[i].to_string()));
+    fmt::format_to(std::back_inserter(listeners), R"({}{{"name":{},"address":{},"tls":{}}})",
+                   i == 0 ? "" : ",", json_quoted(gateway.config().listeners[i].name),
+                   json_quoted(addresses[i].to_string()), gateway.config().listeners[i].tls.has_value());
   }
   co_return AdminPage::json(fmt::format(
       R"({{"version":{},"pid":{},"uptime_seconds":{:.3f},"draining":{},"config_generation":{},"config_path":{},"shards":{},"open_streams":{},"listeners":[{}]}})"

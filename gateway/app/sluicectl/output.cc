@@ -155,9 +155,9 @@ std::string members_table(const JsonValue& object) {
 }
 
 std::string status_table(const JsonValue& status) {
-  Table listeners({"LISTENER", "ADDRESS"});
+  Table listeners({"LISTENER", "ADDRESS", "TLS"});
   for (const JsonValue& l : status["listeners"].items)
-    listeners.add({l["name"].plain(), l["address"].plain()});
+    listeners.add({l["name"].plain(), l["address"].plain(), l["tls"].text == "true" ? "yes" : "no"});
   return fmt::format(
       "sluice {}, process {}, up {}{}\nconfiguration {} of {}\n{} shards, {} streams in flight\n\n{}",
       printable(status["version"].plain()), status["pid"].plain(),

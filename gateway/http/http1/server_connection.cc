@@ -129,9 +129,16 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
   head.headers.remove(HeaderId::kExpect);
   remove_hop_by_hop(head.headers);
 
-  ServerStream stream{
-      head,        body, writer,           transport_->peer(), parsed->is_http10 ? "HTTP/1.0" : "HTTP/1.1",
-      received_at, this, trusted_proxies()};
+  ServerStream stream{head,
+                      body,
+                      writer,
+                      transport_->peer(),
+                      parsed->is_http10 ? "HTTP/1.0" : "HTTP/1.1",
+                      received_at,
+                      this,
+                      trusted_proxies(),
+                      transport_->tls(),
+                      limits_.forward_client_certificate};
   Child<Result<void>> work(transport_->loop(), handler_.serve(stream));
   // What could be answered without waiting reaches a half-closed client too; upstream work for it does not
   // start.

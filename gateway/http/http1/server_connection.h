@@ -28,6 +28,7 @@ struct ServerLimits {
   Duration body_grace = std::chrono::seconds(5);
   std::shared_ptr<const std::vector<IpNetwork>> trusted_proxies =
       {};  // shared with the listener's other connections
+  bool forward_client_certificate = false;
 };
 
 // Serves the requests of one HTTP/1 connection, one after the other (RFC 9112 9.3): pipelined requests wait

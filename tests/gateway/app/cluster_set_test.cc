@@ -41,20 +41,20 @@ class ClusterSetTest : public ::testing::Test {
 };
 
 TEST_F(ClusterSetTest, AnUnchangedClusterStaysTheSameObject) {
-  set_.update({cluster({"a", "b"})});
+  set_.update({cluster({"a", "b"})}, {});
   const auto before = set_.find("models");
-  set_.update({cluster({"a", "b"})});
+  set_.update({cluster({"a", "b"})}, {});
   EXPECT_EQ(set_.find("models"), before);
-  set_.update({});
+  set_.update({}, {});
   EXPECT_EQ(set_.find("models"), nullptr);
 }
 
 TEST_F(ClusterSetTest, AChangedClusterTakesOverThePoolsOfItsEndpoints) {
-  set_.update({cluster({"a", "b"})});
+  set_.update({cluster({"a", "b"})}, {});
   const auto before = set_.find("models");
   config::Cluster changed = cluster({"b", "c"});
   changed.endpoints[0].weight = 7;
-  set_.update({changed});
+  set_.update({changed}, {});
   const auto after = set_.find("models");
   EXPECT_NE(after, before);
   EXPECT_EQ(after->endpoints()[0]->pool, before->endpoints()[1]->pool);
@@ -63,11 +63,11 @@ TEST_F(ClusterSetTest, AChangedClusterTakesOverThePoolsOfItsEndpoints) {
 }
 
 TEST_F(ClusterSetTest, OtherPoolSettingsMakeOtherPoolsThatCountWithTheOld) {
-  set_.update({cluster({"a"})});
+  set_.update({cluster({"a"})}, {});
   const auto before = set_.find("models");
   config::Cluster changed = cluster({"a"});
   changed.pool.max_idle = 1;
-  set_.update({changed});
+  set_.update({changed}, {});
   EXPECT_NE(set_.find("models")->endpoints()[0]->pool, before->endpoints()[0]->pool);
   EXPECT_EQ(set_.find("models")->endpoints()[0]->state, before->endpoints()[0]->state);
 }
@@ -75,7 +75,7 @@ TEST_F(ClusterSetTest, OtherPoolSettingsMakeOtherPoolsThatCountWithTheOld) {
 TEST_F(ClusterSetTest, DiscoveredEndpointsStandBesideTheConfiguredAndComeAlongInAReload) {
   config::Cluster c = cluster({"a"});
   c.discovery = config::Discovery{.file = "endpoints.yaml"};
-  set_.update({c}, {{"models", cluster({"b"}).endpoints}});
+  set_.update({c}, {}, {{"models", cluster({"b"}).endpoints}});
   const auto running = set_.find("models");
   EXPECT_EQ(names(), (std::vector<std::string>{"a:1", "b:1"}));
   set_.set_discovered("models", cluster({"b", "c"}).endpoints);
@@ -87,10 +87,10 @@ TEST_F(ClusterSetTest, DiscoveredEndpointsStandBesideTheConfiguredAndComeAlongIn
   set_.set_discovered("models", cluster({"c"}).endpoints);
   EXPECT_EQ(running->endpoints()[1]->pool, kept->pool);
 
-  set_.update({c}, {{"models", cluster({"c"}).endpoints}});
+  set_.update({c}, {}, {{"models", cluster({"c"}).endpoints}});
   EXPECT_EQ(set_.find("models"), running);
   c.load_balancer.policy = config::LoadBalancer::Policy::kRoundRobin;
-  set_.update({c}, {{"models", cluster({"c"}).endpoints}});
+  set_.update({c}, {}, {{"models", cluster({"c"}).endpoints}});
   EXPECT_EQ(names(), (std::vector<std::string>{"a:1", "c:1"}));
   EXPECT_EQ(set_.find("models")->endpoints()[1]->pool, kept->pool);
 }
@@ -99,7 +99,7 @@ TEST_F(ClusterSetTest, AnAddressThatAlsoStandsInTheConfigurationIsWhatItSaysTher
   config::Cluster c = cluster({"a"});
   c.endpoints[0].weight = 7;
   c.discovery = config::Discovery{.file = "endpoints.yaml"};
-  set_.update({c}, {{"models", cluster({"a", "b"}).endpoints}});
+  set_.update({c}, {}, {{"models", cluster({"a", "b"}).endpoints}});
   EXPECT_EQ(names(), (std::vector<std::string>{"a:1", "b:1"}));
   EXPECT_EQ(set_.find("models")->endpoints()[0]->weight, 7u);
 }
@@ -109,7 +109,7 @@ TEST_F(ClusterSetTest, TheRoundOfTurnsGoesOnWhenEndpointsOrSettingsChange) {
   c.load_balancer.policy = config::LoadBalancer::Policy::kRoundRobin;
   c.discovery = config::Discovery{.file = "endpoints.yaml"};
   const auto three = cluster({"a", "b", "c"}).endpoints;
-  set_.update({c}, {{"models", three}});
+  set_.update({c}, {}, {{"models", three}});
   std::map<std::string, int> counts;
   for (int i = 0; i < 30; ++i) {
     ++counts[set_.find("models")->pick({}).value()->state->name];
@@ -117,7 +117,7 @@ TEST_F(ClusterSetTest, TheRoundOfTurnsGoesOnWhenEndpointsOrSettingsChange) {
     if (i % 2 == 0) with_another.push_back({.address = Address::tcp("d", 1), .weight = 0});
     set_.set_discovered("models", with_another);
     c.pool.max_idle = static_cast<std::uint32_t>(i);
-    set_.update({c}, {{"models", with_another}});
+    set_.update({c}, {}, {{"models", with_another}});
   }
   EXPECT_EQ(counts, (std::map<std::string, int>{{"a:1", 10}, {"b:1", 10}, {"c:1", 10}}));
 }
@@ -125,7 +125,7 @@ TEST_F(ClusterSetTest, TheRoundOfTurnsGoesOnWhenEndpointsOrSettingsChange) {
 TEST_F(ClusterSetTest, IdleConnectionsToAnEndpointThatWentAreClosedThoughAStreamIsStillOnIt) {
   config::Cluster c = cluster({"a"});
   c.discovery = config::Discovery{.file = "endpoints.yaml"};
-  set_.update({c}, {{"models", cluster({"b"}).endpoints}});
+  set_.update({c}, {}, {{"models", cluster({"b"}).endpoints}});
   auto held = set_.find("models")->endpoints()[1];
   PoolRequest finished(t_, *held->pool);
   PoolRequest running(t_, *held->pool);
@@ -146,9 +146,9 @@ TEST_F(ClusterSetTest, IdleConnectionsToAnEndpointThatWentAreClosedThoughAStream
 }
 
 TEST_F(ClusterSetTest, TheSeriesOfAnEndpointEndWithTheLastThatHoldsIt) {
-  set_.update({cluster({"a", "b"})});
+  set_.update({cluster({"a", "b"})}, {});
   auto held = set_.find("models")->endpoints()[0];
-  set_.update({cluster({"b"})});
+  set_.update({cluster({"b"})}, {});
   EXPECT_THAT(metrics_text(), HasSubstr("sluice_upstream_connections{cluster=\"models\",endpoint=\"a:1\"}"));
   held.reset();
   EXPECT_THAT(metrics_text(), Not(HasSubstr("a:1")));

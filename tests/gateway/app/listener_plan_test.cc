@@ -13,10 +13,11 @@ config::Listener listener(std::string name, Address address) {
 }
 
 const Address kAny = Address::tcp("127.0.0.1", 0);
+const ManualTime kTime;
 
 TEST(ListenerPlan, ANewListenerGetsASocketForEachShardOnOnePort) {
   InheritedSockets none;
-  const auto plan = plan_listeners({listener("a", kAny)}, {}, 3, none);
+  const auto plan = plan_listeners({listener("a", kAny)}, {}, 3, none, kTime);
   ASSERT_TRUE(plan.has_value());
   ASSERT_EQ(plan->shards.size(), 3u);
   for (const auto& shard : plan->shards) {
@@ -29,12 +30,12 @@ TEST(ListenerPlan, ANewListenerGetsASocketForEachShardOnOnePort) {
 
 TEST(ListenerPlan, AListenerThatStaysKeepsItsSocketsAndItsLimitAndTakesItsNewSettings) {
   InheritedSockets none;
-  auto first = plan_listeners({listener("a", kAny)}, {}, 1, none);
+  auto first = plan_listeners({listener("a", kAny)}, {}, 1, none, kTime);
   ASSERT_TRUE(first.has_value());
   config::Listener changed = listener("a", kAny);
   changed.max_connections = 5;
   changed.http.max_headers = 7;
-  const auto second = plan_listeners({changed}, first->listeners, 1, none);
+  const auto second = plan_listeners({changed}, first->listeners, 1, none, kTime);
   ASSERT_TRUE(second.has_value());
   EXPECT_TRUE(second->shards[0][0].sockets.empty());
   EXPECT_EQ(second->shards[0][0].options.http1.head.max_headers, 7u);
@@ -45,10 +46,10 @@ TEST(ListenerPlan, AListenerThatStaysKeepsItsSocketsAndItsLimitAndTakesItsNewSet
 
 TEST(ListenerPlan, AListenerWithAPortIsKnownByItThoughItsNameChanges) {
   InheritedSockets none;
-  const auto port = plan_listeners({listener("a", kAny)}, {}, 1, none)->listeners[0].address;
-  const auto first = plan_listeners({listener("a", port)}, {}, 1, none);
+  const auto port = plan_listeners({listener("a", kAny)}, {}, 1, none, kTime)->listeners[0].address;
+  const auto first = plan_listeners({listener("a", port)}, {}, 1, none, kTime);
   ASSERT_TRUE(first.has_value());
-  const auto second = plan_listeners({listener("b", port)}, first->listeners, 1, none);
+  const auto second = plan_listeners({listener("b", port)}, first->listeners, 1, none, kTime);
   ASSERT_TRUE(second.has_value()) << second.error().detail;
   EXPECT_TRUE(second->shards[0][0].sockets.empty());
 }
@@ -57,8 +58,9 @@ TEST(ListenerPlan, OneAddressThatCannotBeBoundFailsTheWholeAndGivesBackTheOthers
   InheritedSockets none;
   const auto taken = ListenSocket::bind(kAny, {.reuse_port = false});
   ASSERT_TRUE(taken.has_value());
-  const Address free = plan_listeners({listener("a", kAny)}, {}, 1, none)->listeners[0].address;
-  const auto plan = plan_listeners({listener("good", free), listener("bad", taken->address())}, {}, 2, none);
+  const Address free = plan_listeners({listener("a", kAny)}, {}, 1, none, kTime)->listeners[0].address;
+  const auto plan =
+      plan_listeners({listener("good", free), listener("bad", taken->address())}, {}, 2, none, kTime);
   ASSERT_FALSE(plan.has_value());
   EXPECT_EQ(plan.error().kind, ErrorKind::kConfig);
   EXPECT_NE(plan.error().detail.find(taken->address().to_string()), std::string::npos);
@@ -88,7 +90,7 @@ std::vector<std::size_t> sockets_by_shard(const ListenerPlan& plan) {
 TEST(ListenerPlan, MoreInheritedSocketsThanShardsAreAllServed) {
   Address address;
   InheritedSockets handed = inherited(5, address);
-  const auto plan = plan_listeners({listener("a", address)}, {}, 2, handed);
+  const auto plan = plan_listeners({listener("a", address)}, {}, 2, handed, kTime);
   ASSERT_TRUE(plan.has_value());
   EXPECT_EQ(sockets_by_shard(*plan), (std::vector<std::size_t>{3, 2}));
   EXPECT_EQ(handed.close_rest(), 0u);
@@ -97,7 +99,7 @@ TEST(ListenerPlan, MoreInheritedSocketsThanShardsAreAllServed) {
 TEST(ListenerPlan, FewerInheritedSocketsThanShardsAreShared) {
   Address address;
   InheritedSockets handed = inherited(2, address);
-  const auto plan = plan_listeners({listener("a", address)}, {}, 5, handed);
+  const auto plan = plan_listeners({listener("a", address)}, {}, 5, handed, kTime);
   ASSERT_TRUE(plan.has_value());
   EXPECT_EQ(sockets_by_shard(*plan), (std::vector<std::size_t>{1, 1, 1, 1, 1}));
 }

@@ -49,6 +49,17 @@ TEST(AccessLogTest, ALineTellsWhatHappened) {
       "\"response_bytes\":9,\"events\":3,\"prompt_tokens\":11,\"completion_tokens\":3}");
 }
 
+TEST(AccessLogTest, AnEncryptedConnectionAndItsClientAreTold) {
+  ExchangeRecord r = record();
+  EXPECT_EQ(access_log_line(r).find("tls"), std::string::npos);
+  r.tls = "TLSv1.3";
+  r.client_certificate = "O=Search\\, Inc.,CN=crawler";
+  EXPECT_NE(access_log_line(r).find("\"protocol\":\"HTTP/1.1\",\"tls\":\"TLSv1.3\","
+                                    "\"client_certificate\":\"O=Search\\\\, Inc.,CN=crawler\","),
+            std::string::npos)
+      << access_log_line(r);
+}
+
 TEST(AccessLogTest, AnErrorIsNamedWithItsFault) {
   ExchangeRecord r = record();
   r.note_error({ErrorKind::kUpstreamCut, "the backend closed"});

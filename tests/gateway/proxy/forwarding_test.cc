@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "gateway/net/tls_state.h"
 #include "tests/support/memory_gateway.h"
 #include "tests/support/recording_writer.h"
 #include "tests/support/scripted_body.h"
@@ -107,6 +108,21 @@ TEST(RequestIdTest, AnIdOfVisibleCharactersIsTakenAndAnyOtherReplaced) {
   EXPECT_EQ(made.size(), 4u);
   for (const std::string& id : made)
     EXPECT_EQ(id.size(), 32u);
+}
+
+TEST(ForwardedClientCertificate, TellsHashSubjectAndTheNamesThatServicesGoBy) {
+  PeerCertificate certificate{.subject = "O=Search\\, Inc.,CN=\"c\"",
+                              .names = {{"DNS", "a.test"},
+                                        {"IP", "10.0.0.1"},
+                                        {"URI", "spiffe://a/b"},
+                                        {"URI", "urn:x;y"},
+                                        {"URI", "urn:\"quoted"},
+                                        {"email", "a@b"}},
+                              .fingerprint = "ab12",
+                              .verified = true};
+  EXPECT_EQ(
+      forwarded_client_certificate(certificate),
+      "Hash=ab12;Subject=\"O=Search\\\\, Inc.,CN=\\\"c\\\"\";DNS=a.test;URI=spiffe://a/b;URI=\"urn:x;y\"");
 }
 
 // What a backend receives of a request, as fields in their order.
