@@ -41,7 +41,7 @@ def serve_one(t, upstream, sluice, body=b"hello"):
 
 @test("a backend is spoken to over TLS, asked for by its name, and its connection used again")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     asked = []
     upstream.context.sni_callback = lambda _s, name, _c: asked.append(name)
     sluice = gateway_to(t, upstream.address, server_name="backend.test")
@@ -58,7 +58,7 @@ def _(t):
 
 @test("an address is checked as an address")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     serve_one(t, upstream, gateway_to(t, upstream.address))
 
 
@@ -70,7 +70,7 @@ def _(t):
             ("backend", {"ca_file": pairs.path("other-ca.pem")}, "certificate", "unable to get local issuer certificate"),
             ("expired", {"server_name": "expired.test"}, "certificate", "certificate has expired"),
             ("backend", {"ca_file": None}, "certificate", "unable to get local issuer certificate")):
-        upstream = t.entered(pairs.Upstream(name))
+        upstream = t.enter(pairs.Upstream(name))
         sluice = gateway_to(t, upstream.address, **settings)
         client = t.connect(sluice)
         client.send(GET)
@@ -86,7 +86,7 @@ def _(t):
 
 @test("another endpoint is tried where one cannot prove who it is")
 def _(t):
-    bad, good = t.entered(pairs.Upstream("stranger")), t.entered(pairs.Upstream())
+    bad, good = t.enter(pairs.Upstream("stranger")), t.enter(pairs.Upstream())
     sluice = gateway_to(t, bad.address, good.address, server_name="backend.test", retry={"attempts": 3})
     # Round about half of the requests meet the bad one first; the good one answers in any case.
     for _ in range(6):
@@ -107,13 +107,13 @@ def _(t):
 
 @test("without verification any certificate will do")
 def _(t):
-    upstream = t.entered(pairs.Upstream("expired"))
+    upstream = t.enter(pairs.Upstream("expired"))
     serve_one(t, upstream, gateway_to(t, upstream.address, verify=False, ca_file=None))
 
 
 @test("the gateway shows its own certificate to a backend that asks")
 def _(t):
-    upstream = t.entered(pairs.Upstream(client_authority="ca"))
+    upstream = t.enter(pairs.Upstream(client_authority="ca"))
     backend, _ = serve_one(t, upstream, gateway_to(t, upstream.address, certificate=pairs.pair("client")))
     subject = dict(pair[0] for pair in backend.socket.getpeercert()["subject"])
     assert subject["commonName"] == "crawler"
@@ -121,7 +121,7 @@ def _(t):
 
 @test("a second connection to a backend resumes the session")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     sluice = gateway_to(t, upstream.address, pool={"max_idle": 0})
     for _ in range(3):
         serve_one(t, upstream, sluice)
@@ -157,7 +157,7 @@ def _(t):
 
 @test("a client that leaves ends the work of a backend behind TLS")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     sluice = gateway_to(t, upstream.address)
     client = t.connect(sluice)
     client.send(request(body=chat(stream=True)))
@@ -173,7 +173,7 @@ def _(t):
 
 @test("an answer that ends without a goodbye is cut, and not taken for a whole one")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     sluice = gateway_to(t, upstream.address)
     client = t.connect(sluice)
     client.send(GET)
@@ -192,7 +192,7 @@ def _(t):
 
 @test("an answer that ends with a goodbye is whole")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     sluice = gateway_to(t, upstream.address)
     client = t.connect(sluice)
     client.send(GET)
@@ -253,7 +253,7 @@ http {{
 
 @test("another authority in the configuration counts for the next connection")
 def _(t):
-    upstream = t.entered(pairs.Upstream())
+    upstream = t.enter(pairs.Upstream())
     sluice = gateway_to(t, upstream.address)
     serve_one(t, upstream, sluice)
     changed = gateway.config(clusters=[cluster(upstream.address, ca_file=pairs.path("other-ca.pem"))], retry={"attempts": 1})

@@ -84,10 +84,6 @@ class Test:
         self._stack.callback(connection.leave)
         return connection
 
-    def entered(self, context):
-        """What a context manager gives; it is left at the end of the test."""
-        return self._stack.enter_context(context)
-
     def output(self):
         return "".join(p.describe() for p in self._programs)
 
