@@ -62,6 +62,31 @@ void Loop::drain_ready() {
     waiter->coroutine.resume();
 }
 
+// A posted function runs behind the handlers that the reactor found ready, and behind what they posted before
+// it. What they make ready after it is waited for, but only so often: coroutines that keep waking each other
+// must not hold the turn's writes back.
+void Loop::at_turn_end(TurnEnd& end) {
+  if (end.pending()) return;
+  turn_ends_.push_back(end);
+  if (std::exchange(turn_end_posted_, true)) return;
+  asio::post(*io_, [this] { run_turn_ends(); });
+}
+
+void Loop::run_turn_ends() {
+  constexpr int kMaxDeferrals = 3;
+  if (drain_posted_ && turn_end_deferrals_ < kMaxDeferrals) {
+    ++turn_end_deferrals_;
+    asio::post(*io_, [this] { run_turn_ends(); });
+    return;
+  }
+  turn_end_posted_ = false;
+  turn_end_deferrals_ = 0;
+  IntrusiveList<TurnEnd, TurnEnd> batch;
+  batch.splice_back(turn_ends_);
+  while (TurnEnd* end = batch.pop_front())
+    end->callback_(end->owner_);
+}
+
 void Loop::post(std::move_only_function<void()> function) {
   asio::post(*io_, [f = std::move(function)]() mutable { f(); });
 }

@@ -24,6 +24,22 @@ class Waiter : public ListNode<Waiter> {
   std::coroutine_handle<> coroutine;
 };
 
+// Something to do once at the end of a loop turn. Embed it in what does it; destroying it withdraws it. The
+// callback may ask for the next turn's end.
+class TurnEnd : private ListNode<TurnEnd> {
+ public:
+  using Callback = void (*)(void* owner);
+
+  TurnEnd(Callback callback, void* owner) noexcept : callback_(callback), owner_(owner) {}
+  bool pending() const noexcept { return linked(); }
+
+ private:
+  friend class Loop;
+  friend class IntrusiveList<TurnEnd, TurnEnd>;
+  Callback callback_;
+  void* owner_;
+};
+
 // One thread's event loop: Asio's reactor, the deadlines, the read buffers and the dice that everything on
 // this thread shares. Whoever wakes a coroutine from anywhere but a reactor callback uses make_ready, so that
 // no coroutine runs inside another one's call: it then runs in the same loop turn, before the next wait for
@@ -51,6 +67,10 @@ class Loop {
   // Resumes the waiter's coroutine in this loop turn, unless it is destroyed before.
   void make_ready(Waiter& waiter);
 
+  // Runs the callback when everything that is ready in this turn has run, so that what many handlers produced
+  // for one connection leaves in one write. Nothing happens if it is pending already.
+  void at_turn_end(TurnEnd& end);
+
   // Runs a function on the loop's thread. Threads: any.
   void post(std::move_only_function<void()> function);
 
@@ -67,6 +87,7 @@ class Loop {
   struct Wakeup;
 
   void drain_ready();
+  void run_turn_ends();
   void schedule_wakeup();
 
   const TimeSource& time_;
@@ -78,6 +99,9 @@ class Loop {
   Random random_;
   IntrusiveList<Waiter, Waiter> ready_;
   bool drain_posted_ = false;
+  IntrusiveList<TurnEnd, TurnEnd> turn_ends_;
+  bool turn_end_posted_ = false;
+  int turn_end_deferrals_ = 0;
 };
 
 // co_await sleep_until(loop, deadline): resumes at the deadline, or a tick after it.
