@@ -174,7 +174,11 @@ struct ClusterTls {
 };
 
 struct Cluster {
+  // What the endpoints speak. kH2c: HTTP/2 in plaintext; kH2: HTTP/2 over TLS.
+  enum class Protocol : std::uint8_t { kHttp1, kH2c, kH2 };
+
   std::string name = {};
+  Protocol protocol = Protocol::kHttp1;
   std::vector<Endpoint> endpoints = {};  // may be empty where there is discovery
   std::optional<Discovery> discovery = {};
   std::optional<ClusterTls> tls = {};

@@ -20,6 +20,10 @@ static auto choices(LoadBalancer::Policy /*type*/) {
   return std::array{"round_robin"sv, "least_loaded"sv, "ring_hash"sv, "maglev"sv};
 }
 
+static auto choices(Cluster::Protocol /*type*/) {
+  return std::array{"http1"sv, "h2c"sv, "h2"sv};
+}
+
 static void describe(Fields<Endpoint>& f) {
   f.about("Endpoint", "One model server.");
   f.add("address", &Endpoint::address, "Where it listens. A DNS name stands for all of its addresses.")
@@ -173,9 +177,21 @@ static void check_server_name(const Cluster& cluster, const Scope& scope) {
   }
 }
 
+static void check_protocol(const Cluster& cluster, const Scope& scope) {
+  if (!scope.usable("protocol") || !scope.usable("tls")) return;
+  if (cluster.protocol == Cluster::Protocol::kH2c && cluster.tls)
+    scope.error("protocol", "h2c is HTTP/2 without TLS, and there is tls; write h2");
+  if (cluster.protocol == Cluster::Protocol::kH2 && !cluster.tls)
+    scope.error("protocol", "h2 is HTTP/2 over TLS and needs tls; in plaintext write h2c");
+}
+
 void describe(Fields<Cluster>& f) {
   f.about("Cluster", "Model servers that are interchangeable.");
   f.add("name", &Cluster::name, "Unique among clusters; routes refer to it.").required().rule(kNameText);
+  f.add(
+      "protocol", &Cluster::protocol,
+      "What the endpoints speak: `http1`, with or without TLS; or HTTP/2, which serves many requests on each "
+      "connection, as `h2c` in plaintext or as `h2` over TLS.");
   f.add("endpoints", &Cluster::endpoints, "The model servers. Needed unless there is `discovery`.")
       .items(0, kMaxEndpoints);
   f.add("discovery", &Cluster::discovery, "Endpoints that come and go, beside those given here.");
@@ -194,6 +210,7 @@ void describe(Fields<Cluster>& f) {
     }
   });
   f.check(check_server_name);
+  f.check(check_protocol);
 }
 
 }  // namespace sluice::config

@@ -131,7 +131,11 @@ UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, co
       metrics_(metrics),
       warm_backoff_(loop),
       idle_taken_(loop) {
-  if (options_.prewarm > 0) warming_.spawn(keep_warm());
+  if (options_.protocol != UpstreamProtocol::kHttp1) {
+    multiplexed_.emplace(loop_, connector_, address_, options_, metrics_);
+  } else if (options_.prewarm > 0) {
+    warming_.spawn(keep_warm());
+  }
 }
 
 UpstreamPool::~UpstreamPool() {
@@ -141,10 +145,12 @@ UpstreamPool::~UpstreamPool() {
 void UpstreamPool::retire() noexcept {
   retired_ = true;
   warming_.cancel_all();
+  if (multiplexed_) multiplexed_->retire();
   close_idle();
 }
 
 void UpstreamPool::close_idle() noexcept {
+  if (multiplexed_) multiplexed_->close_idle();
   while (!idle_.empty())
     drop(idle_.front());
 }
@@ -160,6 +166,12 @@ void UpstreamPool::grant_room() noexcept {
 
 Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout, TimePoint queue_deadline,
                                                         Observer& observer) {
+  if (multiplexed_) {
+    Result<std::unique_ptr<ClientStream>> stream =
+        co_await multiplexed_->acquire(connect_timeout, queue_deadline, observer);
+    if (!stream) co_return fail(std::move(stream.error()));
+    co_return Lease(std::move(*stream));
+  }
   if (!has_room()) {
     if (waiting_ >= options_.max_waiting) {
       metrics_.overflows.add();
@@ -262,6 +274,8 @@ void UpstreamPool::drop(Connection& connection) noexcept {
 UpstreamPool::Lease::Lease(UpstreamPool& pool, std::unique_ptr<Connection> connection) noexcept
     : pool_(&pool), connection_(std::move(connection)) {}
 
+UpstreamPool::Lease::Lease(std::unique_ptr<ClientStream> stream) noexcept : stream_(std::move(stream)) {}
+
 UpstreamPool::Lease::Lease(Lease&& other) noexcept = default;
 
 UpstreamPool::Lease::~Lease() {
@@ -269,6 +283,7 @@ UpstreamPool::Lease::~Lease() {
 }
 
 ClientStream& UpstreamPool::Lease::stream() noexcept {
+  if (stream_) return *stream_;
   return connection_->http;
 }
 

@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "backends/cluster/connect_backoff.h"
+#include "backends/cluster/multiplexed_pool.h"
+#include "backends/cluster/pool_options.h"
 #include "gateway/base/address.h"
-#include "gateway/base/metrics.h"
 #include "gateway/base/result.h"
 #include "gateway/http/client_stream.h"
 #include "gateway/http/http1/client_connection.h"
@@ -19,33 +21,6 @@
 
 namespace sluice {
 
-// Settings of a cluster's pool; the configuration names and describes them.
-struct PoolOptions {
-  std::size_t max_connections = 256;
-  std::size_t max_waiting = 512;
-  std::size_t max_idle = 64;
-  // Below the server's own (vLLM closes after 5 s), so that a connection is rarely closed as a request
-  // leaves.
-  Duration idle_timeout = std::chrono::seconds(4);
-  // Idle connections kept open ahead of need.
-  std::size_t prewarm = 0;
-  // A connection serves no request that begins later, less up to a tenth by the loop's dice, so that
-  // connections opened together do not end together. 0: no limit.
-  Duration max_lifetime = Duration::zero();
-  http1::HeadLimits head = {};
-};
-
-struct PoolMetrics {
-  Gauge& open;
-  Gauge& idle;
-  Gauge& waiting;
-  Counter& connects;
-  Counter& connect_failures;
-  Counter& overflows;
-  Counter& prewarms;  // connections opened ahead of need
-  Counter& retired;   // connections closed because of max_lifetime
-};
-
 // The connections of one shard to one endpoint. A request takes an idle connection (the most recently used),
 // opens one, or waits in a bounded queue, first come, first served: a connection or a place that becomes free
 // is the first waiter's, and goes to the next one if that waiter has left. An idle connection that becomes
@@ -55,19 +30,15 @@ struct PoolMetrics {
 // creation on: as many idle ones are there for a burst, whatever becomes of them, while max_connections has
 // room for them. A server that refuses them, or closes them unused, is tried again by ConnectBackoff.
 //
+// All this for HTTP/1, one request on a connection at a time; where the endpoint speaks HTTP/2 the requests
+// go to a MultiplexedPool.
+//
 // Threads: its loop's. Outlives its leases.
 class UpstreamPool {
  public:
   class Lease;
 
-  // Told when a connection is about to be opened for a request.
-  class Observer {
-   public:
-    virtual void on_connecting() noexcept = 0;
-
-   protected:
-    ~Observer() = default;
-  };
+  using Observer = PoolObserver;
 
   UpstreamPool(Loop& loop, Connector& connector, Address address, const PoolOptions& options,
                PoolMetrics metrics);
@@ -115,6 +86,7 @@ class UpstreamPool {
   ConnectBackoff warm_backoff_;
   Signal idle_taken_;
   TaskGroup warming_;
+  std::optional<MultiplexedPool> multiplexed_;
 };
 
 // A connection for one request. Returned to the pool when destroyed if the answer was received whole, closed
@@ -122,6 +94,7 @@ class UpstreamPool {
 class UpstreamPool::Lease {
  public:
   Lease(UpstreamPool& pool, std::unique_ptr<Connection> connection) noexcept;
+  explicit Lease(std::unique_ptr<ClientStream> stream) noexcept;
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&&) = delete;
   ~Lease();
@@ -129,8 +102,9 @@ class UpstreamPool::Lease {
   ClientStream& stream() noexcept;
 
  private:
-  UpstreamPool* pool_;
+  UpstreamPool* pool_ = nullptr;
   std::unique_ptr<Connection> connection_;
+  std::unique_ptr<ClientStream> stream_;  // instead of a connection, where it is one of many
 };
 
 }  // namespace sluice

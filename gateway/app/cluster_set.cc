@@ -35,6 +35,18 @@ ClusterPolicy cluster_policy(const config::LoadBalancer& balancer) {
   return policy;
 }
 
+UpstreamProtocol upstream_protocol(config::Cluster::Protocol protocol) {
+  switch (protocol) {
+    case config::Cluster::Protocol::kHttp1:
+      return UpstreamProtocol::kHttp1;
+    case config::Cluster::Protocol::kH2c:
+      return UpstreamProtocol::kH2c;
+    case config::Cluster::Protocol::kH2:
+      return UpstreamProtocol::kH2;
+  }
+  std::unreachable();
+}
+
 // A pool with the series it counts in and what it connects with, which end after it.
 struct CountedPool {
   std::shared_ptr<ClusterConnector> tls;
@@ -99,7 +111,8 @@ ClusterSet::Entry ClusterSet::make(const config::Cluster& settings, std::vector<
                                    const Entry* old, const ClusterTlsContexts& tls) {
   Entry entry{settings, std::move(discovered), nullptr, nullptr};
   if (settings.tls) {
-    const bool kept = old != nullptr && old->settings.tls == settings.tls;
+    const bool kept =
+        old != nullptr && old->settings.tls == settings.tls && old->settings.protocol == settings.protocol;
     entry.tls = kept ? old->tls : std::make_shared<ClusterConnector>(connector_, metrics_, settings, tls);
   }
   entry.cluster = std::make_shared<UpstreamCluster>(loop_, settings.name, make_endpoints(entry, old),
@@ -112,7 +125,8 @@ EndpointSet ClusterSet::make_endpoints(const Entry& entry, const Entry* old) {
   const config::Cluster& settings = entry.settings;
   // The pools that may go on serving, by the state of their endpoint.
   std::map<const EndpointState*, std::shared_ptr<UpstreamPool>> pools;
-  if (old != nullptr && old->settings.pool == settings.pool && old->settings.tls == settings.tls) {
+  if (old != nullptr && old->settings.pool == settings.pool && old->settings.tls == settings.tls &&
+      old->settings.protocol == settings.protocol) {
     for (const auto& endpoint : old->cluster->endpoints())
       pools.emplace(endpoint->state.get(), endpoint->pool);
   }
@@ -136,6 +150,7 @@ std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const Entry& entry, const En
   options.idle_timeout = settings.pool.idle_timeout;
   options.prewarm = settings.pool.prewarm;
   options.max_lifetime = settings.pool.max_lifetime;
+  options.protocol = upstream_protocol(settings.protocol);
   auto series = series_.get(settings.name, endpoint.name);
   const PoolMetrics cells = series->cells();
   Connector& connector = entry.tls != nullptr ? entry.tls->connector() : connector_;

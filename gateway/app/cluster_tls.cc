@@ -10,6 +10,7 @@ TlsClientOptions client_options(const config::Cluster& cluster) {
   TlsClientOptions options;
   options.authorities = tls.authorities;
   options.verify = tls.verify;
+  if (cluster.protocol == config::Cluster::Protocol::kH2) options.alpn = {"h2"};
   if (tls.certificate) {
     options.certificates = tls.certificate->certificates;
     options.key = tls.certificate->key;

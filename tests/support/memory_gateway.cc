@@ -9,14 +9,19 @@ namespace sluice::test {
 
 PoolMetrics pool_metrics(Metrics& metrics, const std::string& endpoint) {
   const Labels labels{{"endpoint", endpoint}};
-  return {metrics.gauge("open", "", labels),
-          metrics.gauge("idle", "", labels),
-          metrics.gauge("waiting", "", labels),
-          metrics.counter("connects_total", "", labels),
-          metrics.counter("connect_failures_total", "", labels),
-          metrics.counter("overflows_total", "", labels),
-          metrics.counter("prewarms_total", "", labels),
-          metrics.counter("retired_total", "", labels)};
+  return {
+      metrics.gauge("open", "", labels),
+      metrics.gauge("idle", "", labels),
+      metrics.gauge("waiting", "", labels),
+      metrics.counter("connects_total", "", labels),
+      metrics.counter("connect_failures_total", "", labels),
+      metrics.counter("overflows_total", "", labels),
+      metrics.counter("prewarms_total", "", labels),
+      metrics.counter("retired_total", "", labels),
+      {metrics.gauge("http2_streams", "", labels), metrics.counter("http2_goaways_total", "", labels),
+       metrics.counter("http2_refused_total", "", labels), metrics.counter("http2_resets_total", "", labels),
+       metrics.counter("http2_pings_lost_total", "", labels),
+       metrics.counter("http2_protocol_errors_total", "", labels)}};
 }
 
 MemoryGateway::MemoryGateway(GatewayPlan plan)

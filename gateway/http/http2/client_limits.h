@@ -14,7 +14,7 @@ struct ClientLimits {
   std::uint32_t max_streams = 100;  // or fewer, if the backend says so
   // What one answer may hold of unread bytes, in memory as well: the backend has room for more only when the
   // reader let go of what it read. A token stream is read as it arrives and never comes near it.
-  std::uint32_t stream_window = 1024 * 1024;
+  std::uint32_t stream_window = 256 * 1024;
   // A connection with requests under way that was silent for so long is asked whether it lives. 0: never.
   Duration ping_interval = std::chrono::seconds(30);
   Duration ping_timeout = std::chrono::seconds(10);

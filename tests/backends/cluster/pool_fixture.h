@@ -15,7 +15,7 @@
 namespace sluice::test {
 
 // One request for a connection of a pool. Destroying it is what a client's departure does.
-class PoolRequest final : private UpstreamPool::Observer {
+class PoolRequest final : private PoolObserver {
  public:
   PoolRequest(TestLoop& t, UpstreamPool& pool, Duration queue_time = std::chrono::seconds(60))
       : t_(t), run_(t.loop, get(pool, t.loop.now() + queue_time, lease_, error_, *this)) {}
@@ -42,7 +42,7 @@ class PoolRequest final : private UpstreamPool::Observer {
  private:
   static Task<Result<void>> get(UpstreamPool& pool, TimePoint deadline,
                                 std::optional<UpstreamPool::Lease>& out, std::optional<ErrorKind>& error,
-                                Observer& observer) {
+                                PoolObserver& observer) {
     Result<UpstreamPool::Lease> lease = co_await pool.acquire(std::chrono::seconds(1), deadline, observer);
     if (lease) {
       out.emplace(std::move(*lease));

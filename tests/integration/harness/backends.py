@@ -29,7 +29,7 @@ H2C = Protocol("HTTP/2", False, True, {"protocol": "h2c"})
 H2 = Protocol("HTTP/2 in TLS", True, True, {"protocol": "h2"})
 
 # What the gateway speaks; as in downstream.py.
-SPOKEN = [HTTP1, HTTPS1]
+SPOKEN = [HTTP1, HTTPS1, H2C, H2]
 
 
 class Http1Exchange:
