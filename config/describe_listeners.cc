@@ -46,6 +46,9 @@ static void describe(Fields<Http>& f) {
   f.add("write_timeout", &Http::write_timeout,
         "A client that takes no byte of its answer for this long is cut off.")
       .range(1ms, 1h);
+  f.add("max_streams", &Http::max_streams,
+        "Requests at a time on one HTTP/2 connection; above it they are refused unprocessed. 0 turns HTTP/2 off.")
+      .range(0, 10'000);
 }
 
 void describe(Fields<Listener>& f) {

@@ -41,8 +41,8 @@ EngineOptions engine_options(const Flags& flags) {
 
 ServerOptions server_options() {
   ServerOptions options;
-  options.http1.idle_timeout = kKeepAlive;
-  options.http1.max_body_bytes = kLargestBody;
+  options.limits.idle_timeout = kKeepAlive;
+  options.limits.max_body_bytes = kLargestBody;
   return options;
 }
 

@@ -24,17 +24,18 @@ std::shared_ptr<const std::vector<IpNetwork>> networks(const std::vector<std::st
 ServerOptions server_options(const config::Listener& listener) {
   const config::Http& http = listener.http;
   ServerOptions options;
-  options.http1.trusted_proxies = networks(listener.trusted_proxies);
-  options.http1.forward_client_certificate = listener.tls && listener.tls->forward_client_certificate;
-  options.http1.head = {.max_head_bytes = http.max_head_bytes,
+  options.limits.trusted_proxies = networks(listener.trusted_proxies);
+  options.limits.forward_client_certificate = listener.tls && listener.tls->forward_client_certificate;
+  options.limits.head = {.max_head_bytes = http.max_head_bytes,
                         .max_headers = http.max_headers,
                         .max_uri_bytes = http.max_uri_bytes};
-  options.http1.max_body_bytes = http.max_body_bytes;
-  options.http1.head_timeout = http.head_timeout;
-  options.http1.idle_timeout = http.idle_timeout;
-  options.http1.write_timeout = http.write_timeout;
-  options.http1.min_body_rate = http.min_body_rate;
-  options.http1.body_grace = http.body_grace;
+  options.limits.max_body_bytes = http.max_body_bytes;
+  options.limits.head_timeout = http.head_timeout;
+  options.limits.idle_timeout = http.idle_timeout;
+  options.limits.write_timeout = http.write_timeout;
+  options.limits.min_body_rate = http.min_body_rate;
+  options.limits.body_grace = http.body_grace;
+  options.limits.max_streams = http.max_streams;
   return options;
 }
 

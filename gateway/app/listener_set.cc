@@ -15,6 +15,7 @@ void add(ListenerSet::Counts& sum, const Server& server) {
   sum.refused += server.refused();
   sum.accept_failures += server.accept_failures();
   sum.tls += server.tls_counts();
+  sum.http2 += server.http2_counts();
 }
 
 }  // namespace

@@ -54,6 +54,7 @@ class ListenerSet {
     std::uint64_t refused = 0;
     std::uint64_t accept_failures = 0;
     TlsCounts tls = {};
+    http2::ServerCounts http2 = {};
   };
   // Removed listeners included: `connections` while they last, the others for ever.
   Counts counts() const noexcept;

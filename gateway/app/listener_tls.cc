@@ -45,6 +45,8 @@ Result<std::optional<TlsAcceptOptions>> tls_accept_options(const config::Listene
   const config::ListenerTls& tls = *listener.tls;
   TlsServerOptions options = server_options(tls);
   options.name = listener.name;
+  options.alpn = {"http/1.1"};
+  if (listener.http.max_streams > 0) options.alpn.insert(options.alpn.begin(), "h2");
   if (tls.session_tickets.enabled) {
     if (keys == nullptr) keys = std::make_shared<TlsTicketKeys>(time, tls.session_tickets.rotate_after);
     keys->set_period(tls.session_tickets.rotate_after);

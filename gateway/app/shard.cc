@@ -6,6 +6,7 @@
 
 #include "filters/builtin_filters.h"
 #include "gateway/app/route_assembly.h"
+#include "gateway/app/http2_series.h"
 #include "gateway/app/tls_series.h"
 #include "gateway/app/trace_exporter.h"
 
@@ -91,6 +92,7 @@ void Shard::sample() {
   metrics_.counter("sluice_accept_failures_total", "Accepts that failed for want of descriptors or memory.")
       .raise_to(counts.accept_failures);
   sample_tls(counts.tls, metrics_);
+  sample_http2(counts.http2, metrics_);
   metrics_.gauge("sluice_read_buffers_in_use", "Read buffers that hold bytes not yet passed on.")
       .set(static_cast<double>(loop_.buffers().blocks_in_use()));
 }

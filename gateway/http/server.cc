@@ -2,6 +2,10 @@
 
 #include <utility>
 
+#include "gateway/http/http1/server_connection.h"
+#include "gateway/http/http2/server_connection.h"
+#include "gateway/http/protocol_choice.h"
+
 namespace sluice {
 
 Server::Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
@@ -54,28 +58,65 @@ Task<void> Server::serve(std::unique_ptr<Transport> transport) {
   limit_.open.fetch_add(1, std::memory_order_relaxed);
   Place place{limit_};
   const std::shared_ptr<const ServerOptions> options = options_;
-  if (options->tls) {
-    TlsAccept handshake(std::move(transport), *options->tls, tls_counts_);
-    handshakes_.push_back(handshake);
-    transport = co_await handshake.run();
-    if (transport == nullptr) co_return;
+  if (!options->tls && options->limits.max_streams == 0) {
+    co_await serve_http1(std::move(transport), *options, {});
+    co_return;
   }
-  http1::ServerConnection connection(std::move(transport), options->http1, handler_);
+  if (!options->tls) {
+    ProtocolChoice choice(*transport, options->limits);
+    co_await run(choice);
+    if (choice.protocol() == ProtocolChoice::Protocol::kHttp1) {
+      co_await serve_http1(std::move(transport), *options, choice.take_received());
+    } else if (choice.protocol() == ProtocolChoice::Protocol::kHttp2) {
+      co_await serve_http2(std::move(transport), *options, choice.take_received());
+    }
+    co_return;
+  }
+  std::unique_ptr<Transport> secure = co_await accept_tls(std::move(transport), *options->tls);
+  if (secure == nullptr) co_return;
+  if (secure->tls()->alpn == "h2") {
+    co_await serve_http2(std::move(secure), *options, {});
+  } else {
+    co_await serve_http1(std::move(secure), *options, {});
+  }
+}
+
+Task<std::unique_ptr<Transport>> Server::accept_tls(std::unique_ptr<Transport> transport,
+                                                    const TlsAcceptOptions& options) {
+  TlsAccept handshake(std::move(transport), options, tls_counts_);
+  handshakes_.push_back(handshake);
+  co_return co_await handshake.run();
+}
+
+Task<void> Server::serve_http1(std::unique_ptr<Transport> transport, const ServerOptions& options,
+                               ReceivedBytes received) {
+  http1::ServerConnection connection(std::move(transport), options.limits, handler_, std::move(received));
+  co_await run(connection);
+}
+
+Task<void> Server::serve_http2(std::unique_ptr<Transport> transport, const ServerOptions& options,
+                               ReceivedBytes received) {
+  http2::ServerConnection connection(std::move(transport), options.limits, http2_counts_, handler_,
+                                     std::move(received));
+  co_await run(connection);
+}
+
+Task<void> Server::run(DownstreamConnection& connection) {
   open_.push_back(connection);
   if (draining_) connection.drain();
-  co_await connection.run();
+  return connection.run();
 }
 
 void Server::end_waiting() noexcept {
   handshakes_.for_each([](TlsAccept& handshake) { handshake.cut(); });
-  open_.for_each([](http1::ServerConnection& connection) { connection.end_idle(); });
+  open_.for_each([](DownstreamConnection& connection) { connection.end_idle(); });
 }
 
 void Server::drain() {
   draining_ = true;
   past_accept_failures_ = accept_failures();
   listeners_.clear();
-  open_.for_each([](http1::ServerConnection& connection) { connection.drain(); });
+  open_.for_each([](DownstreamConnection& connection) { connection.drain(); });
   loop_.arm(last_call_, loop_.now() + kFirstRequestTime);
 }
 

@@ -7,7 +7,10 @@
 #include <optional>
 #include <vector>
 
-#include "gateway/http/http1/server_connection.h"
+#include "gateway/http/downstream_connection.h"
+#include "gateway/http/http2/server_counts.h"
+#include "gateway/http/received_bytes.h"
+#include "gateway/http/server_limits.h"
 #include "gateway/http/stream.h"
 #include "gateway/http/tls_accept.h"
 #include "gateway/net/listener.h"
@@ -16,8 +19,8 @@
 namespace sluice {
 
 struct ServerOptions {
-  http1::ServerLimits http1;
-  std::optional<TlsAcceptOptions> tls = {};  // unset: the listener speaks plain HTTP
+  ServerLimits limits;
+  std::optional<TlsAcceptOptions> tls = {};  // unset: the listener speaks no TLS
 };
 
 // The open connections of one listener on all loops. One more than `max` is closed at once and counted.
@@ -28,7 +31,7 @@ struct ConnectionLimit {
 };
 
 // One listener on one loop: accepts connections and serves their requests with the handler, each connection
-// as a task of its own. Threads: its loop's only. Destroying it stops accepting and cuts every connection.
+// as a task of its own, in HTTP/1 or HTTP/2 as its client chooses. Threads: its loop's only. Destroying it stops accepting and cuts every connection.
 class Server {
  public:
   Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
@@ -55,14 +58,23 @@ class Server {
   std::uint64_t refused() const noexcept { return refused_; }
   std::uint64_t accept_failures() const noexcept;
   const TlsCounts& tls_counts() const noexcept { return tls_counts_; }
+  const http2::ServerCounts& http2_counts() const noexcept { return http2_counts_; }
 
  private:
   void accept(std::unique_ptr<Transport> transport);
   Task<void> serve(std::unique_ptr<Transport> transport);
+  // Each in a frame of its own, so that a connection pays for one codec only.
+  Task<void> serve_http1(std::unique_ptr<Transport> transport, const ServerOptions& options,
+                         ReceivedBytes received);
+  Task<void> serve_http2(std::unique_ptr<Transport> transport, const ServerOptions& options,
+                         ReceivedBytes received);
+  Task<void> run(DownstreamConnection& connection);
 
+  Task<std::unique_ptr<Transport>> accept_tls(std::unique_ptr<Transport> transport,
+                                              const TlsAcceptOptions& options);
   void end_waiting() noexcept;
 
-  using Connections = IntrusiveList<http1::ServerConnection, Server>;
+  using Connections = IntrusiveList<DownstreamConnection, DownstreamConnection>;
 
   Loop& loop_;
   HangupWatch& watch_;
@@ -75,6 +87,7 @@ class Server {
   bool draining_ = false;
   TlsCounts tls_counts_;
   IntrusiveList<TlsAccept, TlsAccept> handshakes_;
+  http2::ServerCounts http2_counts_;
   Connections open_;
   Timer last_call_;  // ends the connections that have not sent a request, some time after drain()
   TaskGroup connections_;

@@ -56,6 +56,8 @@ class ResponseWriter {
 
   virtual bool head_sent() const noexcept = 0;
   virtual bool content_sent() const noexcept = 0;
+  // How long the client has had no room for what was written, all in all.
+  virtual Duration client_stalled() const noexcept { return {}; }
 };
 
 // Ends the task that serves a request from outside, as the client's departure does: in the same loop turn,
@@ -92,6 +94,7 @@ struct RefusedRequest {
   ResponseWriter& client;
   std::string_view peer;
   TimePoint received_at;
+  std::string_view protocol = "HTTP/1.1";
 };
 
 // Serves the requests of a listener: the gateway's proxy, its admin pages, the bundled worker.

@@ -66,6 +66,7 @@ IoResult MemoryTransport::try_write(std::span<const std::string_view> pieces) no
     written += n;
     room -= n;
   }
+  ++writes_;
   other()->wake(Direction::kRead);
   return {IoResult::Status::kOk, written};
 }

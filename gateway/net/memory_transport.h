@@ -29,6 +29,8 @@ class MemoryTransport final : public Transport {
   // At most this many bytes are handed to one try_read: cuts a message at every boundary a test wants.
   void limit_reads(std::size_t bytes) noexcept { read_limit_ = bytes; }
   bool peer_closed() const noexcept;
+  // Writes that moved bytes: what a system call each would have been.
+  std::size_t writes() const noexcept { return writes_; }
 
  private:
   struct Pipe {
@@ -50,6 +52,7 @@ class MemoryTransport final : public Transport {
   bool closed_ = false;
   bool wanted_[2] = {false, false};
   std::size_t read_limit_ = SIZE_MAX;
+  std::size_t writes_ = 0;
   std::string peer_name_ = "memory";
 };
 

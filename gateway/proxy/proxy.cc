@@ -87,7 +87,7 @@ Task<Result<void>> Proxy::refuse(RefusedRequest refused) {
   ExchangeRecord record;
   record.id = "-";
   record.peer = refused.peer;
-  record.protocol = "HTTP/1.1";
+  record.protocol = refused.protocol;
   record.received_at = refused.received_at;
   record.started_at = loop_.time().wall() - (loop_.now() - refused.received_at);
   record.note_error(refused.error);

@@ -155,7 +155,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway, HangupW
   if (!audit) return fail(std::move(audit.error()));
   auto parts = std::make_unique<Parts>(gateway, std::move(*audit), metrics, std::move(token));
   ServerOptions options;
-  options.http1.max_body_bytes = kMaxBodyBytes;
+  options.limits.max_body_bytes = kMaxBodyBytes;
   const auto serve = [&](std::optional<ListenSocket>& socket, std::optional<Server>& server,
                          ConnectionLimit& limit, AdminHandler& handler) {
     if (socket) server.emplace(gateway.control(), hangups, std::move(*socket), options, limit, handler);

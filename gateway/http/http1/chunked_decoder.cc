@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "gateway/http/http1/syntax.h"
+#include "gateway/http/trailers.h"
 
 namespace sluice::http1 {
 
@@ -31,36 +32,12 @@ Result<void> ChunkedDecoder::take_trailer_line() {
     return bad("an invalid trailer field");
   const std::string_view value = trim(line.substr(colon + 1));
   if (!is_field_value(value)) return bad("a control character in a trailer field");
-  switch (header_id(line.substr(0, colon))) {
-    // RFC 9110 6.5.1: fields that frame or route must not be sent after the body: whoever does hopes for a
-    // parser that believes them.
-    case HeaderId::kContentLength:
-    case HeaderId::kTransferEncoding:
-    case HeaderId::kHost:
+  switch (trailer_fate(header_id(line.substr(0, colon)))) {
+    case TrailerFate::kForbidden:
       return bad("a trailer field that frames or routes");
-    // Those that authenticate or describe the content mean nothing there; nor do those of one connection
-    // (7.6.1) or those by which a proxy vouches for a client.
-    case HeaderId::kAuthorization:
-    case HeaderId::kConnection:
-    case HeaderId::kKeepAlive:
-    case HeaderId::kProxyAuthenticate:
-    case HeaderId::kProxyAuthorization:
-    case HeaderId::kProxyConnection:
-    case HeaderId::kExpect:
-    case HeaderId::kForwarded:
-    case HeaderId::kXForwardedFor:
-    case HeaderId::kXForwardedHost:
-    case HeaderId::kXForwardedProto:
-    case HeaderId::kXRealIp:
-    case HeaderId::kTrailer:
-    case HeaderId::kTe:
-    case HeaderId::kUpgrade:
-    case HeaderId::kSetCookie:
-    case HeaderId::kCookie:
-    case HeaderId::kContentType:
-    case HeaderId::kContentEncoding:
+    case TrailerFate::kDropped:
       break;
-    default:
+    case TrailerFate::kKept:
       if (trailers_.size() == kMaxTrailers) return bad("too many trailer fields");
       trailers_.add(line.substr(0, colon), value);
   }

@@ -8,14 +8,11 @@
 
 #include "gateway/base/result.h"
 #include "gateway/http/head.h"
+#include "gateway/http/server_limits.h"
 
 namespace sluice::http1 {
 
-struct HeadLimits {
-  std::size_t max_head_bytes = 32 * 1024;  // the start line and all fields
-  std::size_t max_headers = 100;
-  std::size_t max_uri_bytes = 8 * 1024;
-};
+using sluice::HeadLimits;
 
 // Splits a head into lines as bytes arrive and records where its fields are. Strict where two parsers could
 // disagree: every line ends with CRLF (RFC 9112 2.2 lets a bare LF pass, this does not), no line folding

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
+#include "gateway/http/received_bytes.h"
 #include "gateway/net/transport.h"
 #include "gateway/runtime/buffer_pool.h"
 #include "gateway/runtime/task.h"
@@ -15,7 +17,11 @@ class InputBuffer {
  public:
   enum class Fill : std::uint8_t { kMore, kEnd, kBroken, kTimeout, kFull };
 
-  InputBuffer(Transport& transport, BlockSize block) noexcept : transport_(transport), block_size_(block) {}
+  InputBuffer(Transport& transport, BlockSize block, ReceivedBytes received = {}) noexcept
+      : transport_(transport),
+        block_size_(block),
+        block_(std::move(received.block)),
+        end_(received.size) {}
 
   std::string_view unread() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
   char* unread_data() noexcept { return block_.data() + begin_; }

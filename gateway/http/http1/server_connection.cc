@@ -5,6 +5,7 @@
 
 #include "gateway/http/hop_by_hop.h"
 #include "gateway/http/http1/framing.h"
+#include "gateway/http/http1/head_parser.h"
 #include "gateway/http/http1/server_body.h"
 #include "gateway/http/http1/server_writer.h"
 
@@ -32,11 +33,11 @@ bool wants_keep_alive(const Headers& headers, bool is_http10) {
 }  // namespace
 
 ServerConnection::ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits,
-                                   StreamHandler& handler)
+                                   StreamHandler& handler, ReceivedBytes received)
     : transport_(std::move(transport)),
       limits_(limits),
       handler_(handler),
-      input_(*transport_, BlockSize::kSmall) {
+      input_(*transport_, BlockSize::kSmall, std::move(received)) {
   transport_->set_hangup_listener(this);
 }
 

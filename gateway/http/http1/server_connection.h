@@ -5,50 +5,33 @@
 #include <span>
 #include <vector>
 
-#include "gateway/http/http1/head_parser.h"
+#include "gateway/http/downstream_connection.h"
 #include "gateway/http/http1/input_buffer.h"
+#include "gateway/http/server_limits.h"
 #include "gateway/http/stream.h"
 #include "gateway/net/transport.h"
 #include "gateway/runtime/child.h"
 
-namespace sluice {
-class Server;
-}
-
 namespace sluice::http1 {
 
-// What one downstream connection may cost. Every field is a listener's setting of the same name.
-struct ServerLimits {
-  HeadLimits head;
-  std::uint64_t max_body_bytes = 16 * 1024 * 1024;
-  Duration head_timeout = std::chrono::seconds(10);   // from a request's first byte to the end of its head
-  Duration idle_timeout = std::chrono::seconds(75);   // between requests
-  Duration write_timeout = std::chrono::seconds(60);  // a client that takes no byte for so long is cut
-  std::uint64_t min_body_rate = 1024;                 // bytes per second, once body_grace is used up; 0: none
-  Duration body_grace = std::chrono::seconds(5);
-  std::shared_ptr<const std::vector<IpNetwork>> trusted_proxies =
-      {};  // shared with the listener's other connections
-  bool forward_client_certificate = false;
-};
+using sluice::ServerLimits;
 
 // Serves the requests of one HTTP/1 connection, one after the other (RFC 9112 9.3): pipelined requests wait
 // in the socket. Where framing is in doubt the connection ends after the answer. When the client leaves, the
 // task that serves its request is destroyed in the same loop turn, whatever it was waiting for.
 //
 // Threads: the transport's loop. Destroying the task of run() cuts the connection.
-class ServerConnection final : public ListNode<Server>, private HangupListener, private StreamCanceller {
+class ServerConnection final : public DownstreamConnection, private HangupListener, private StreamCanceller {
  public:
-  ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits, StreamHandler& handler);
-  ~ServerConnection();
+  // `received`: what was read of the connection already.
+  ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits, StreamHandler& handler,
+                   ReceivedBytes received = {});
+  ~ServerConnection() override;
 
-  // Serves until the connection ends. Call once.
-  Task<void> run();
-
-  // Ends the connection after the request under way (or whose head is arriving), at once if there is none,
-  // but for a connection whose first request is still to come.
-  void drain();
-  // Closes a connection that waits for a request, also for its first.
-  void end_idle();
+  Task<void> run() override;
+  // A request whose head is arriving counts as under way.
+  void drain() override;
+  void end_idle() override;
   bool idle() const noexcept { return work_ == nullptr; }
 
  private:

@@ -38,7 +38,7 @@ TEST(ListenerPlan, AListenerThatStaysKeepsItsSocketsAndItsLimitAndTakesItsNewSet
   const auto second = plan_listeners({changed}, first->listeners, 1, none, kTime);
   ASSERT_TRUE(second.has_value());
   EXPECT_TRUE(second->shards[0][0].sockets.empty());
-  EXPECT_EQ(second->shards[0][0].options.http1.head.max_headers, 7u);
+  EXPECT_EQ(second->shards[0][0].options.limits.head.max_headers, 7u);
   EXPECT_EQ(second->listeners[0].limit, first->listeners[0].limit);
   EXPECT_EQ(second->listeners[0].address, first->listeners[0].address);
   EXPECT_EQ(second->listeners[0].max_connections, 5u);

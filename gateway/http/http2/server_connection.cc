@@ -1,0 +1,235 @@
+#include "gateway/http/http2/server_connection.h"
+
+#include <utility>
+
+#include <nghttp2/nghttp2.h>
+
+#include "gateway/http/http2/server_session.h"
+#include "gateway/http/http2/server_stream.h"
+
+namespace sluice::http2 {
+namespace {
+
+// How long and how much a connection that ends drains, so that its last frames are not lost to a reset.
+constexpr Duration kLingerTime = std::chrono::seconds(2);
+constexpr std::size_t kLingerBytes = 1024 * 1024;
+// Reads in a row: a client that sends as fast as it is read must not keep the loop from its other connections.
+constexpr int kMaxEagerReads = 4;
+
+}  // namespace
+
+ServerConnection::ServerConnection(std::unique_ptr<Transport> transport, const ServerLimits& limits,
+                                   ServerCounts& counts, StreamHandler& handler, ReceivedBytes received)
+    : transport_(std::move(transport)),
+      loop_(transport_->loop()),
+      limits_(limits),
+      counts_(counts),
+      handler_(handler),
+      first_bytes_(std::move(received)),
+      session_(Callbacks::make_session(*this)),
+      sender_(*transport_, *session_, limits.write_timeout, *this),
+      guard_(loop_.now()),
+      idle_(
+          [](void* self) {
+            auto& connection = *static_cast<ServerConnection*>(self);
+            nghttp2_session_terminate_session(connection.session_.get(), NGHTTP2_NO_ERROR);
+            connection.sender_.schedule();
+          },
+          this),
+      head_(
+          [](void* self) {
+            static_cast<ServerConnection*>(self)->cut(Cut::kHeadTimeout, ErrorCode::kEnhanceYourCalm);
+          },
+          this),
+      ended_(loop_) {
+  ++counts_.connections;
+  transport_->set_hangup_listener(this);
+}
+
+ServerConnection::~ServerConnection() {
+  tasks_.cancel_all();
+  while (!streams_.empty())
+    remove(streams_.front());
+}
+
+Task<void> ServerConnection::run() {
+  sender_.put(Callbacks::greeting(*session_, limits_));
+  loop_.arm(idle_, loop_.now() + limits_.idle_timeout);
+  if (first_bytes_.size != 0) receive(first_bytes_.view());
+  first_bytes_.block.release();
+  if (transport_->hung_up()) end(State::kCut);
+  if (state_ == State::kOpen) transport_->listen(Direction::kRead, this);
+  while (state_ == State::kOpen)
+    co_await ended_.wait();
+  if (state_ == State::kEnding) co_await linger();
+  sender_.stop();
+  if (reset_) {
+    transport_->reset();
+  } else {
+    transport_->close();
+  }
+}
+
+Task<void> ServerConnection::linger() {
+  const TimePoint deadline = loop_.now() + kLingerTime;
+  sender_.flush();
+  while (!sender_.done() && state_ == State::kEnding) {
+    const bool in_time = co_await sender_.progress().wait(deadline);
+    if (!in_time) co_return;
+  }
+  if (state_ != State::kEnding) co_return;
+  transport_->shutdown_write();
+  std::size_t drained = 0;
+  while (drained < kLingerBytes && state_ == State::kEnding) {
+    const bool in_time = co_await transport_->readable(deadline);
+    if (!in_time) co_return;
+    BufferPool::Block block = loop_.buffers().acquire(BlockSize::kSmall);
+    const IoResult r = transport_->try_read({block.data(), block.size()});
+    if (r.status == IoResult::Status::kEnd || r.status == IoResult::Status::kBroken) co_return;
+    drained += r.bytes;
+  }
+}
+
+void ServerConnection::on_ready() {
+  for (int reads = 0; state_ == State::kOpen && reads < kMaxEagerReads; ++reads) {
+    BufferPool::Block block = loop_.buffers().acquire(BlockSize::kSmall);
+    const IoResult r = transport_->try_read({block.data(), block.size()});
+    if (r.status == IoResult::Status::kEnd || r.status == IoResult::Status::kBroken) return end(State::kCut);
+    if (r.status == IoResult::Status::kWouldBlock) break;
+    receive({block.data(), r.bytes});
+    if (r.bytes < block.size()) break;
+  }
+  if (state_ == State::kOpen) transport_->listen(Direction::kRead, this);
+}
+
+void ServerConnection::receive(std::string_view bytes) {
+  tracker_.feed(bytes);
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (state_ != State::kOpen) return;
+  if (used == NGHTTP2_ERR_FLOODED) {
+    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
+  } else if (used < 0) {
+    cut(Cut::kProtocolError, ErrorCode::kProtocolError);
+  } else if (nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueuedAnswers + limits_.max_streams) {
+    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
+  }
+  settle_closed();
+  start_streams();
+  watch_head();
+  if (nghttp2_session_want_write(session_.get()) != 0) sender_.schedule();
+  end_if_done();
+}
+
+// Counted from the first byte: a head that drips gains no time by it.
+void ServerConnection::watch_head() {
+  const bool incomplete = !greeted_ || tracker_.inside_head();
+  if (!incomplete || state_ != State::kOpen) return head_.disarm();
+  if (head_.armed() && watched_block_ == tracker_.blocks()) return;
+  watched_block_ = tracker_.blocks();
+  loop_.arm(head_, loop_.now() + limits_.head_timeout);
+}
+
+void ServerConnection::start_streams() {
+  while (Stream* stream = starting_.pop_front()) {
+    if (state_ == State::kOpen && !stream->closed()) tasks_.spawn(serve(*stream));
+  }
+}
+
+void ServerConnection::settle_closed() {
+  while (Stream* stream = closed_.pop_front()) {
+    if (stream->working()) {
+      stream->cancel();  // its serve() removes it in this turn
+    } else {
+      remove(*stream);
+    }
+  }
+}
+
+Task<void> ServerConnection::serve(Stream& stream) {
+  bool answered = false;
+  {
+    const std::string_view protocol = "HTTP/2";
+    const std::span<const IpNetwork> proxies =
+        limits_.trusted_proxies ? std::span(*limits_.trusted_proxies) : std::span<const IpNetwork>();
+    ServerStream exposed{stream.head(),        stream.body(), stream.writer(), transport_->peer(), protocol,
+                         stream.received_at(), &stream,       proxies,         transport_->tls(),
+                         limits_.forward_client_certificate};
+    Child<Result<void>> work(loop_, stream.refusal()
+                                        ? handler_.refuse({*stream.refusal(), stream.writer(),
+                                                           transport_->peer(), stream.received_at(), protocol})
+                                        : handler_.serve(exposed));
+    const Stream::WorkScope scope(stream, work);
+    const std::optional<Result<void>> outcome = co_await work.join();
+    answered = outcome && *outcome && stream.writer().finished();
+  }
+  stream.work_ended(answered);
+}
+
+void ServerConnection::remove(Stream& stream) noexcept {
+  --stream_count_;
+  heads_bytes_ -= stream.head_bytes();
+  delete &stream;  // of streams_, which owns it
+  if (stream_count_ == 0 && state_ == State::kOpen) loop_.arm(idle_, loop_.now() + limits_.idle_timeout);
+}
+
+void ServerConnection::drain() {
+  if (state_ != State::kOpen || std::exchange(draining_, true)) return;
+  nghttp2_submit_shutdown_notice(session_.get());
+  nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr);
+  sender_.schedule();
+}
+
+void ServerConnection::end_idle() {
+  if (state_ == State::kOpen) last_goaway();
+}
+
+void ServerConnection::last_goaway() {
+  if (std::exchange(last_goaway_sent_, true)) return;
+  nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr, 0);
+  sender_.schedule();
+}
+
+void ServerConnection::cut(Cut reason, ErrorCode code) {
+  if (state_ != State::kOpen) return;
+  cut_reason_ = reason;
+  nghttp2_session_terminate_session(session_.get(), static_cast<std::uint32_t>(code));
+  end(State::kEnding);
+}
+
+void ServerConnection::end(State state) noexcept {
+  if (state <= state_) return;
+  state_ = state;
+  transport_->listen(Direction::kRead, nullptr);
+  idle_.disarm();
+  head_.disarm();
+  if (state == State::kCut) sender_.stop();
+  sender_.progress().notify_all();
+  streams_.for_each([](Stream& stream) { stream.cancel(); });
+  ended_.notify_all();
+}
+
+void ServerConnection::end_if_done() noexcept {
+  if (state_ == State::kOpen && nghttp2_session_want_read(session_.get()) == 0 && sender_.done())
+    end(State::kEnding);
+}
+
+void ServerConnection::on_hangup() {
+  end(State::kCut);
+}
+
+void ServerConnection::on_flushed() {
+  settle_closed();
+  while (Stream* stream = unsent_.pop_front())
+    stream->note_stall();
+  end_if_done();
+}
+
+void ServerConnection::on_send_failed(bool stalled) {
+  if (stalled) ++counts_.cuts[static_cast<std::size_t>(Cut::kWriteTimeout)];
+  reset_ = stalled;
+  end(State::kCut);
+}
+
+}  // namespace sluice::http2

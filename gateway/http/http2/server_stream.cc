@@ -1,0 +1,108 @@
+#include "gateway/http/http2/server_stream.h"
+
+#include <nghttp2/nghttp2.h>
+
+#include <utility>
+
+namespace sluice::http2 {
+
+ServerConnection::Stream::Stream(ServerConnection& connection, std::int32_t id)
+    : connection_(connection),
+      id_(id),
+      received_at_(connection.loop_.now()),
+      fields_(std::in_place, connection.limits_.head),
+      out_(*connection.session_, connection.sender_, *this),
+      body_(*this),
+      writer_(*this),
+      stall_(&stalled_too_long, this) {
+  out_.attach(id);
+}
+
+ServerConnection::Stream::~Stream() {
+  end_stall();
+}
+
+bool ServerConnection::Stream::complete_head() {
+  std::expected<RequestFields::Request, RequestFields::Failure> made = fields_->finish();
+  if (made) {
+    head_ = std::move(made->head);
+    body_.expect(made->length, made->expects_continue);
+    writer_.set_head_request(head_.method == Method::kHead);
+  } else if (made.error().malformed) {
+    return false;
+  } else {
+    refusal_ = std::move(made.error().error);
+  }
+  fields_.reset();
+  return true;
+}
+
+void ServerConnection::Stream::cancel() noexcept {
+  if (work_ != nullptr) work_->cancel();
+}
+
+void ServerConnection::Stream::work_ended(bool answered) {
+  if (closed_) return connection_.remove(*this);
+  body_.discard();
+  // Cancelled, or failed in the middle of an answer: the client must not take what it has for all of it.
+  if (!answered) reset(ErrorCode::kInternalError);
+}
+
+void ServerConnection::Stream::reset(ErrorCode code) {
+  if (closed_ || std::exchange(reset_sent_, true)) return;
+  out_.abandon();
+  end_stall();
+  nghttp2_submit_rst_stream(connection_.session_.get(), NGHTTP2_FLAG_NONE, id_,
+                            static_cast<std::uint32_t>(code));
+  connection_.sender_.schedule();
+}
+
+void ServerConnection::Stream::close() noexcept {
+  closed_ = true;
+  out_.abandon();
+  end_stall();
+  body_.discard();
+}
+
+void ServerConnection::Stream::has_unsent() noexcept {
+  if (!stalled_since_ && !ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
+}
+
+void ServerConnection::Stream::note_stall() {
+  if (closed_ || stalled_since_ || out_.empty()) return;
+  stalled_since_ = connection_.loop_.now();
+  ++connection_.counts_.stalled_streams;
+  connection_.loop_.arm(stall_, *stalled_since_ + connection_.limits_.write_timeout);
+}
+
+void ServerConnection::Stream::on_body_taken() {
+  if (stalled_since_) {
+    if (out_.empty()) {
+      end_stall();
+    } else {
+      connection_.loop_.arm(stall_, connection_.loop_.now() + connection_.limits_.write_timeout);
+    }
+  }
+  if (!out_.lent()) writer_.room();
+}
+
+void ServerConnection::Stream::end_stall() noexcept {
+  stall_.disarm();
+  if (!stalled_since_) return;
+  stalled_ += connection_.loop_.now() - *stalled_since_;
+  stalled_since_.reset();
+  --connection_.counts_.stalled_streams;
+}
+
+Duration ServerConnection::Stream::stalled_for() const noexcept {
+  return stalled_since_ ? stalled_ + (connection_.loop_.now() - *stalled_since_) : stalled_;
+}
+
+void ServerConnection::Stream::stalled_too_long(void* self) {
+  auto& stream = *static_cast<Stream*>(self);
+  ++stream.connection_.counts_.write_timeouts;
+  stream.reset(ErrorCode::kCancel);
+  stream.writer_.give_up(true);
+}
+
+}  // namespace sluice::http2
