@@ -25,7 +25,8 @@ void sample_http2(const http2::ServerCounts& counts, Metrics& metrics) {
       .set(static_cast<double>(counts.stalled_streams));
   for (std::size_t i = 0; i < counts.cuts.size(); ++i) {
     metrics
-        .counter("sluice_http2_cuts_total", "HTTP/2 connections that the gateway ended for what their clients did.",
+        .counter("sluice_http2_cuts_total",
+                 "HTTP/2 connections that the gateway ended for what their clients did.",
                  {{"reason", std::string(name(static_cast<http2::Cut>(i)))}})
         .raise_to(counts.cuts[i]);
   }

@@ -27,8 +27,8 @@ ServerOptions server_options(const config::Listener& listener) {
   options.limits.trusted_proxies = networks(listener.trusted_proxies);
   options.limits.forward_client_certificate = listener.tls && listener.tls->forward_client_certificate;
   options.limits.head = {.max_head_bytes = http.max_head_bytes,
-                        .max_headers = http.max_headers,
-                        .max_uri_bytes = http.max_uri_bytes};
+                         .max_headers = http.max_headers,
+                         .max_uri_bytes = http.max_uri_bytes};
   options.limits.max_body_bytes = http.max_body_bytes;
   options.limits.head_timeout = http.head_timeout;
   options.limits.idle_timeout = http.idle_timeout;

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "filters/builtin_filters.h"
-#include "gateway/app/route_assembly.h"
 #include "gateway/app/http2_series.h"
+#include "gateway/app/route_assembly.h"
 #include "gateway/app/tls_series.h"
 #include "gateway/app/trace_exporter.h"
 

@@ -28,8 +28,7 @@ Task<void> ProtocolChoice::run() {
     if (!in_time) co_return;
     BufferPool::Block& block = received_.block;
     if (!block) block = transport_.loop().buffers().acquire(BlockSize::kSmall);
-    const IoResult r =
-        transport_.try_read({block.data() + received_.size, block.size() - received_.size});
+    const IoResult r = transport_.try_read({block.data() + received_.size, block.size() - received_.size});
     if (r.status == IoResult::Status::kOk) {
       if (received_.size == 0) deadline = transport_.loop().now() + limits_.head_timeout;
       received_.size += r.bytes;

@@ -10,9 +10,9 @@
 
 namespace sluice {
 
-// The first step of a connection: which protocol its client speaks. Over TLS both have agreed on it (RFC 7301);
-// a plain client either begins with HTTP/2's preface (RFC 9113 3.3) or speaks HTTP/1. What was read to find out
-// is the codec's. Threads: the transport's loop.
+// The first step of a connection: which protocol its client speaks. Over TLS both have agreed on it (RFC
+// 7301); a plain client either begins with HTTP/2's preface (RFC 9113 3.3) or speaks HTTP/1. What was read to
+// find out is the codec's. Threads: the transport's loop.
 class ProtocolChoice final : public DownstreamConnection {
  public:
   enum class Protocol : std::uint8_t {
@@ -24,7 +24,8 @@ class ProtocolChoice final : public DownstreamConnection {
   // Transport and limits outlive it.
   ProtocolChoice(Transport& transport, const ServerLimits& limits) noexcept;
 
-  // The first byte is waited for as long as between two requests, the rest of a preface as long as for a head.
+  // The first byte is waited for as long as between two requests, the rest of a preface as long as for a
+  // head.
   Task<void> run() override;
   void drain() override {}
   void end_idle() override { transport_.close(); }

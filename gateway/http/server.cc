@@ -5,6 +5,7 @@
 #include "gateway/http/http1/server_connection.h"
 #include "gateway/http/http2/server_connection.h"
 #include "gateway/http/protocol_choice.h"
+#include "gateway/net/tls_state.h"
 
 namespace sluice {
 

@@ -31,7 +31,8 @@ struct ConnectionLimit {
 };
 
 // One listener on one loop: accepts connections and serves their requests with the handler, each connection
-// as a task of its own, in HTTP/1 or HTTP/2 as its client chooses. Threads: its loop's only. Destroying it stops accepting and cuts every connection.
+// as a task of its own, in HTTP/1 or HTTP/2 as its client chooses. Threads: its loop's only. Destroying it
+// stops accepting and cuts every connection.
 class Server {
  public:
   Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,

@@ -18,10 +18,7 @@ class InputBuffer {
   enum class Fill : std::uint8_t { kMore, kEnd, kBroken, kTimeout, kFull };
 
   InputBuffer(Transport& transport, BlockSize block, ReceivedBytes received = {}) noexcept
-      : transport_(transport),
-        block_size_(block),
-        block_(std::move(received.block)),
-        end_(received.size) {}
+      : transport_(transport), block_size_(block), block_(std::move(received.block)), end_(received.size) {}
 
   std::string_view unread() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
   char* unread_data() noexcept { return block_.data() + begin_; }

@@ -7,8 +7,8 @@
 
 namespace sluice::http2 {
 
-// How the last streams of a connection ended: the session forgets them, and whether a late frame for one is an
-// error depends on who closed it (RFC 9113 5.1). Of older ones nothing is known.
+// How the last streams of a connection ended: the session forgets them, and whether a late frame for one is
+// an error depends on who closed it (RFC 9113 5.1). Of older ones nothing is known.
 class ClosedStreams {
  public:
   enum class How : std::uint8_t {
@@ -24,7 +24,8 @@ class ClosedStreams {
   // More than the streams that a client can have open, so that those of one burst are all remembered.
   static constexpr std::size_t kCount = 256;
 
-  std::unique_ptr<std::array<std::uint32_t, kCount>> ring_;  // identifier and, in bit 31, whether we closed it
+  std::unique_ptr<std::array<std::uint32_t, kCount>>
+      ring_;  // identifier and, in bit 31, whether we closed it
   std::size_t next_ = 0;
 };
 

@@ -32,7 +32,8 @@ void FrameTracker::feed(std::string_view bytes) noexcept {
 
 void FrameTracker::begin_frame() noexcept {
   header_size_ = 0;
-  payload_ = static_cast<std::size_t>(header_[0]) << 16 | static_cast<std::size_t>(header_[1]) << 8 | header_[2];
+  payload_ =
+      static_cast<std::size_t>(header_[0]) << 16 | static_cast<std::size_t>(header_[1]) << 8 | header_[2];
   const unsigned char type = header_[3];
   if (type == kHeaders && !block_open_) ++blocks_;
   if (type == kHeaders || type == kContinuation) {

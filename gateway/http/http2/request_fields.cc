@@ -84,9 +84,9 @@ std::optional<RequestFields::Failure> RequestFields::take_target() {
 std::expected<RequestFields::Request, RequestFields::Failure> RequestFields::finish() {
   if (too_large_) {
     const bool many = charged_ <= limits_.max_head_bytes;
-    return std::unexpected(
-        refused(ErrorKind::kHeadTooLarge,
-                many ? "more headers than max_headers" : "the head is longer than max_head_bytes"));
+    return std::unexpected(refused(ErrorKind::kHeadTooLarge, many
+                                                                 ? "more headers than max_headers"
+                                                                 : "the head is longer than max_head_bytes"));
   }
   Headers& headers = head_.headers;
   const Result<http1::Framing> framing = http1::request_framing(headers, false);

@@ -43,7 +43,8 @@ class ServerConnection::Body final : public BodyReader {
   TimePoint wait_until() const noexcept;
   void give_back(std::size_t bytes);
 
-  // A buffer of this size stays with the stream while it waits, so that a body that drips costs no allocation.
+  // A buffer of this size stays with the stream while it waits, so that a body that drips costs no
+  // allocation.
   static constexpr std::size_t kKeptBytes = 1024;
 
   Stream& stream_;

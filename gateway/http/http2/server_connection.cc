@@ -1,8 +1,8 @@
 #include "gateway/http/http2/server_connection.h"
 
-#include <utility>
-
 #include <nghttp2/nghttp2.h>
+
+#include <utility>
 
 #include "gateway/http/http2/server_session.h"
 #include "gateway/http/http2/server_stream.h"
@@ -13,7 +13,8 @@ namespace {
 // How long and how much a connection that ends drains, so that its last frames are not lost to a reset.
 constexpr Duration kLingerTime = std::chrono::seconds(2);
 constexpr std::size_t kLingerBytes = 1024 * 1024;
-// Reads in a row: a client that sends as fast as it is read must not keep the loop from its other connections.
+// Reads in a row: a client that sends as fast as it is read must not keep the loop from its other
+// connections.
 constexpr int kMaxEagerReads = 4;
 
 }  // namespace
@@ -111,7 +112,8 @@ void ServerConnection::receive(std::string_view bytes) {
     cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
   } else if (used < 0) {
     cut(Cut::kProtocolError, ErrorCode::kProtocolError);
-  } else if (nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueuedAnswers + limits_.max_streams) {
+  } else if (nghttp2_session_get_outbound_queue_size(session_.get()) >
+             kMaxQueuedAnswers + limits_.max_streams) {
     cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
   }
   settle_closed();
@@ -152,13 +154,15 @@ Task<void> ServerConnection::serve(Stream& stream) {
     const std::string_view protocol = "HTTP/2";
     const std::span<const IpNetwork> proxies =
         limits_.trusted_proxies ? std::span(*limits_.trusted_proxies) : std::span<const IpNetwork>();
-    ServerStream exposed{stream.head(),        stream.body(), stream.writer(), transport_->peer(), protocol,
-                         stream.received_at(), &stream,       proxies,         transport_->tls(),
-                         limits_.forward_client_certificate};
-    Child<Result<void>> work(loop_, stream.refusal()
-                                        ? handler_.refuse({*stream.refusal(), stream.writer(),
-                                                           transport_->peer(), stream.received_at(), protocol})
-                                        : handler_.serve(exposed));
+    ServerStream exposed{stream.head(),     stream.body(),
+                         stream.writer(),   transport_->peer(),
+                         protocol,          stream.received_at(),
+                         &stream,           proxies,
+                         transport_->tls(), limits_.forward_client_certificate};
+    Child<Result<void>> work(
+        loop_, stream.refusal() ? handler_.refuse({*stream.refusal(), stream.writer(), transport_->peer(),
+                                                   stream.received_at(), protocol})
+                                : handler_.serve(exposed));
     const Stream::WorkScope scope(stream, work);
     const std::optional<Result<void>> outcome = co_await work.join();
     answered = outcome && *outcome && stream.writer().finished();
@@ -187,7 +191,8 @@ void ServerConnection::end_idle() {
 void ServerConnection::last_goaway() {
   if (std::exchange(last_goaway_sent_, true)) return;
   nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE,
-                        nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr, 0);
+                        nghttp2_session_get_last_proc_stream_id(session_.get()), NGHTTP2_NO_ERROR, nullptr,
+                        0);
   sender_.schedule();
 }
 

@@ -22,9 +22,9 @@
 
 namespace sluice::http2 {
 
-// Serves the requests of one HTTP/2 connection (RFC 9113), each as a task of its own. A stream that its client
-// resets, and every stream of a client that leaves, has its task destroyed in the same loop turn, whatever it
-// waited for. What the streams send leaves in one write at the end of a turn.
+// Serves the requests of one HTTP/2 connection (RFC 9113), each as a task of its own. A stream that its
+// client resets, and every stream of a client that leaves, has its task destroyed in the same loop turn,
+// whatever it waited for. What the streams send leaves in one write at the end of a turn.
 //
 // The session (nghttp2) knows frames, HPACK, states of streams and windows. What it leaves to its user is
 // here: which streams are let in, what a client may cost, what a request must look like, and when it ends.

@@ -27,8 +27,8 @@ struct ServerCounts {
   std::uint64_t refused_streams = 0;  // REFUSED_STREAM, over max_streams or the memory for heads
   std::uint64_t client_resets = 0;    // RST_STREAM received for a stream that was open
   std::uint64_t error_resets = 0;     // RST_STREAM sent because of what the client did
-  std::uint64_t write_timeouts = 0;  // streams whose client took no byte for write_timeout
-  std::int64_t stalled_streams = 0;  // whose answers wait for room in the client's windows, at the moment
+  std::uint64_t write_timeouts = 0;   // streams whose client took no byte for write_timeout
+  std::int64_t stalled_streams = 0;   // whose answers wait for room in the client's windows, at the moment
   std::array<std::uint64_t, kCutCount> cuts{};
 
   ServerCounts& operator+=(const ServerCounts& other) noexcept;

@@ -1,10 +1,10 @@
 #include "gateway/http/http2/server_session.h"
 
+#include <nghttp2/nghttp2.h>
+
 #include <algorithm>
 #include <memory>
 #include <new>
-
-#include <nghttp2/nghttp2.h>
 
 #include "gateway/http/http2/outgoing_body.h"
 #include "gateway/http/http2/server_stream.h"
@@ -39,7 +39,8 @@ OptionPtr options() {
   nghttp2_option_set_max_outbound_ack(option, ServerConnection::kMaxQueuedAnswers);
   // The connection's own limits come first and say why.
   nghttp2_option_set_max_continuations(option, ServerConnection::kMaxContinuations + 1);
-  nghttp2_option_set_stream_reset_rate_limit(option, 2 * FloodGuard::kResets, 2 * FloodGuard::kResetsPerSecond);
+  nghttp2_option_set_stream_reset_rate_limit(option, 2 * FloodGuard::kResets,
+                                             2 * FloodGuard::kResetsPerSecond);
   return OptionPtr(option);
 }
 
@@ -50,33 +51,37 @@ SessionPtr ServerConnection::Callbacks::make_session(ServerConnection& connectio
   if (nghttp2_session_callbacks_new(&raw) != 0) throw std::bad_alloc();
   const std::unique_ptr<nghttp2_session_callbacks, CallbacksDeleter> callbacks(raw);
   OutgoingBody::install(*raw);
-  nghttp2_session_callbacks_set_on_begin_frame_callback(
-      raw, [](nghttp2_session*, const nghttp2_frame_hd* hd, void* user) {
-        const bool ok = cast<ServerConnection>(user).frame_begins(hd->type, hd->flags, hd->stream_id, hd->length);
-        return ok ? 0 : static_cast<int>(NGHTTP2_ERR_CALLBACK_FAILURE);
-      });
+  nghttp2_session_callbacks_set_on_begin_frame_callback(raw, [](nghttp2_session*, const nghttp2_frame_hd* hd,
+                                                                void* user) {
+    const bool ok = cast<ServerConnection>(user).frame_begins(hd->type, hd->flags, hd->stream_id, hd->length);
+    return ok ? 0 : static_cast<int>(NGHTTP2_ERR_CALLBACK_FAILURE);
+  });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       raw, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
-        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST) cast<ServerConnection>(user).head_begins(frame->hd.stream_id);
+        if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+          cast<ServerConnection>(user).head_begins(frame->hd.stream_id);
         return 0;
       });
   nghttp2_session_callbacks_set_on_header_callback(
       raw, [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
               const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user) {
-        const bool ok = cast<ServerConnection>(user).field(frame->hd.stream_id, frame->headers.cat == NGHTTP2_HCAT_REQUEST,
-                                         text(name, name_size), text(value, value_size));
+        const bool ok = cast<ServerConnection>(user).field(frame->hd.stream_id,
+                                                           frame->headers.cat == NGHTTP2_HCAT_REQUEST,
+                                                           text(name, name_size), text(value, value_size));
         return ok ? 0 : static_cast<int>(NGHTTP2_ERR_CALLBACK_FAILURE);
       });
   // Without this the session would drop a field that is not well-formed and serve the request.
   nghttp2_session_callbacks_set_on_invalid_header_callback(
-      raw, [](nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t, const std::uint8_t*,
-              std::size_t, std::uint8_t, void*) -> int { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; });
-  nghttp2_session_callbacks_set_on_frame_recv_callback(
-      raw, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
-        const bool is_request = frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-        cast<ServerConnection>(user).frame_received(frame->hd.type, frame->hd.flags, frame->hd.stream_id, is_request);
-        return 0;
-      });
+      raw,
+      [](nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t, const std::uint8_t*,
+         std::size_t, std::uint8_t, void*) -> int { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; });
+  nghttp2_session_callbacks_set_on_frame_recv_callback(raw, [](nghttp2_session*, const nghttp2_frame* frame,
+                                                               void* user) {
+    const bool is_request = frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    cast<ServerConnection>(user).frame_received(frame->hd.type, frame->hd.flags, frame->hd.stream_id,
+                                                is_request);
+    return 0;
+  });
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
       raw, [](nghttp2_session*, std::uint8_t, std::int32_t stream_id, const std::uint8_t* data,
               std::size_t size, void* user) {
@@ -86,8 +91,8 @@ SessionPtr ServerConnection::Callbacks::make_session(ServerConnection& connectio
   nghttp2_session_callbacks_set_on_frame_send_callback(
       raw, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
         const std::uint32_t code = frame->hd.type == NGHTTP2_RST_STREAM ? frame->rst_stream.error_code
-                                   : frame->hd.type == NGHTTP2_GOAWAY  ? frame->goaway.error_code
-                                                                       : 0;
+                                   : frame->hd.type == NGHTTP2_GOAWAY   ? frame->goaway.error_code
+                                                                        : 0;
         cast<ServerConnection>(user).frame_sent(frame->hd.type, frame->hd.flags, frame->hd.stream_id, code);
         return 0;
       });
@@ -156,18 +161,18 @@ bool ServerConnection::frame_begins(std::uint8_t type, std::uint8_t flags, std::
     if ((flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
   }
   if (type == NGHTTP2_CONTINUATION) return true;
-  if (guard_.control_frame(loop_.now(), type == NGHTTP2_SETTINGS ? FloodGuard::kSettingsCost : 1)) return true;
+  if (guard_.control_frame(loop_.now(), type == NGHTTP2_SETTINGS ? FloodGuard::kSettingsCost : 1))
+    return true;
   cut(Cut::kControlFlood, ErrorCode::kEnhanceYourCalm);
   return false;
 }
 
-// The session forgets streams that are closed, and ignores what comes for them: right where the gateway closed
-// one, but a client that closed it itself has made a mistake (RFC 9113 5.1), and so has one whose identifiers
-// do not grow (5.1.1).
+// The session forgets streams that are closed, and ignores what comes for them: right where the gateway
+// closed one, but a client that closed it itself has made a mistake (RFC 9113 5.1), and so has one whose
+// identifiers do not grow (5.1.1).
 bool ServerConnection::check_state(std::uint8_t type, std::int32_t stream_id) {
   const bool is_clients = stream_id % 2 == 1;
-  if (!is_clients || last_goaway_sent_ ||
-      nghttp2_session_find_stream(session_.get(), stream_id) != nullptr) {
+  if (!is_clients || last_goaway_sent_ || nghttp2_session_find_stream(session_.get(), stream_id) != nullptr) {
     last_stream_id_ = std::max(last_stream_id_, stream_id);
     return true;
   }

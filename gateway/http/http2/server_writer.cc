@@ -33,7 +33,8 @@ Duration ServerConnection::Writer::client_stalled() const noexcept {
 }
 
 Result<void> ServerConnection::Writer::gone() const {
-  return fail(ErrorKind::kClientGone, stalled_ ? "the client takes no bytes (write_timeout)" : "the client left");
+  return fail(ErrorKind::kClientGone,
+              stalled_ ? "the client takes no bytes (write_timeout)" : "the client left");
 }
 
 Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
@@ -55,8 +56,8 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
 void ServerConnection::Writer::send_head(bool has_body) {
   if (!head_) return;
   ServerConnection& connection = stream_.connection();
-  if (!submit_response(*connection.session_, stream_.id(), *head_,
-                       http_date(connection.loop_.time().wall()), has_body ? &stream_.out() : nullptr)) {
+  if (!submit_response(*connection.session_, stream_.id(), *head_, http_date(connection.loop_.time().wall()),
+                       has_body ? &stream_.out() : nullptr)) {
     state_ = State::kBroken;
   }
   head_.reset();

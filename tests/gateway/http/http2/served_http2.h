@@ -18,6 +18,7 @@ struct ServedHttp2 {
   explicit ServedHttp2(const ServerLimits& server_limits = {}, std::uint32_t client_window = 65535,
                        std::size_t capacity = 1024 * 1024, bool client_speaks = true)
       : limits(server_limits) {
+    if (limits.max_streams == 0) limits.max_streams = 128;
     auto [near, far] = MemoryTransport::pair(t.loop, capacity);
     server_end = far.get();
     peer = std::make_unique<TestPeer>(t, std::move(near), client_window);

@@ -14,8 +14,8 @@ std::vector<nghttp2_nv> pairs(const FieldList& fields) {
   std::vector<nghttp2_nv> out;
   for (const auto& [name, value] : fields) {
     out.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                   reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-                   NGHTTP2_NV_FLAG_NONE});
+                   reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                   value.size(), NGHTTP2_NV_FLAG_NONE});
   }
   return out;
 }
@@ -58,8 +58,8 @@ TestPeer::TestPeer(sluice::test::TestLoop& loop, std::unique_ptr<MemoryTransport
         return 0;
       });
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
-      callbacks, [](nghttp2_session* s, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t n,
-                    void* user) {
+      callbacks, [](nghttp2_session* s, std::uint8_t, std::int32_t id, const std::uint8_t* data,
+                    std::size_t n, void* user) {
         peer(user).answer(id).body.append(reinterpret_cast<const char*>(data), n);
         if (!peer(user).hold_) nghttp2_session_consume(s, id, n);
         return 0;

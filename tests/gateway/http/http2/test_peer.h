@@ -1,5 +1,7 @@
 #pragma once
 
+#include <nghttp2/nghttp2.h>
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -8,8 +10,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <nghttp2/nghttp2.h>
 
 #include "gateway/net/memory_transport.h"
 #include "tests/support/test_loop.h"
@@ -28,10 +28,10 @@ class TestPeer {
     FieldList trailers;
     std::string body;
     std::vector<int> interim;
-    bool ended = false;         // END_STREAM
-    bool closed = false;        // by whatever
-    std::uint32_t code = 0;     // of RST_STREAM
-    bool reset = false;         // by the server
+    bool ended = false;      // END_STREAM
+    bool closed = false;     // by whatever
+    std::uint32_t code = 0;  // of RST_STREAM
+    bool reset = false;      // by the server
     std::string field(std::string_view name) const {
       for (const auto& [n, v] : fields) {
         if (n == name) return v;
