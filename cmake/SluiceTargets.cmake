@@ -65,3 +65,17 @@ function(sluice_test name)
   target_compile_definitions(${name} PRIVATE SLUICE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})
 endfunction()
+
+# sluice_fuzz_target(NAME DEPS target …): NAME_fuzzer.cc of this folder as two programs. NAME_replay_test, which ctest
+# runs, feeds it every file of the folder's corpus; NAME_fuzzer, only with SLUICE_FUZZ, is libFuzzer's.
+function(sluice_fuzz_target name)
+  cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+  sluice_test(${name}_replay_test
+    SOURCES ${name}_fuzzer.cc ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_test.cc DEPS ${ARG_DEPS})
+  target_compile_definitions(${name}_replay_test PRIVATE SLUICE_CORPUS="${CMAKE_CURRENT_SOURCE_DIR}/corpus")
+  if(SLUICE_FUZZ)
+    sluice_program(${name}_fuzzer SOURCES ${name}_fuzzer.cc DEPS ${ARG_DEPS})
+    target_compile_definitions(${name}_fuzzer PRIVATE SLUICE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_link_options(${name}_fuzzer PRIVATE -fsanitize=fuzzer)
+  endif()
+endfunction()
