@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "gateway/proxy/forwarding.h"
+
 namespace sluice {
 
 Result<void> Upload::start() {
@@ -27,7 +29,8 @@ Result<void> Upload::send_whole() {
   }
   const auto stall = call_.timeouts->first_content;
   Task<Result<void>> sending =
-      upstream_.send(call_.request->upstream_head, length, std::span(pieces_).first(n), true, stall);
+      upstream_.send(call_.request->upstream_head, length, std::span(pieces_).first(n), true, stall,
+                     &call_.request->trailers);
   if (sending.await_ready()) return sending.await_resume();
   running_.emplace(loop_, std::move(sending));
   return {};
@@ -46,7 +49,10 @@ Task<Result<void>> Upload::send_live() {
     }
     call_.record->request_bytes += piece->bytes.size();
     const bool last = piece->last;
-    sent = co_await upstream_.send_body(piece->bytes, last, stall);
+    Headers trailers;
+    if (const Headers* sent_by_client = last ? call_.request->live_body->trailers() : nullptr)
+      trailers = upstream_trailers(*sent_by_client);
+    sent = co_await upstream_.send_body(piece->bytes, last, stall, &trailers);
     if (last) break;
   }
   // The last piece is sent: reading on lets the codec give its buffer back for the minutes of the answer.

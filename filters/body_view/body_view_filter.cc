@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "gateway/proxy/forwarding.h"
+
 namespace sluice {
 
 Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext) {
@@ -56,6 +58,8 @@ Task<Result<void>> BodyViewFilter::read(Exchange& exchange, std::uint64_t limit)
     exchange.record.request_bytes = buffer.size();
     if (piece->last) break;
   }
+  if (const Headers* trailers = exchange.stream.body.trailers(); trailers != nullptr && !trailers->empty())
+    request.trailers = upstream_trailers(*trailers);
   // The last piece is copied: reading on lets the codec give its buffer back for the minutes of the answer.
   (void)co_await exchange.stream.body.read();
   co_return Result<void>();

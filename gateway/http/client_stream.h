@@ -25,10 +25,17 @@ class ClientStream {
 
   // The head and, as one write, the body's first pieces. `length` is the body's whole length; nullopt lets it
   // end by itself. `last`: the pieces are the whole body. At most kMaxPieces pieces.
+  //
+  // `trailers`, with the last piece, are the fields behind the body (RFC 9110 6.5), borrowed until the await
+  // returns; null or empty if there are none. HTTP/2 sends them, HTTP/1 leaves them out as RFC 9110 6.5.1
+  // allows: servers in use (uvicorn with httptools) append them to the head, where a client could then say
+  // what it must not.
   static constexpr std::size_t kMaxPieces = 12;
   virtual Task<Result<void>> send(const RequestHead& head, std::optional<std::uint64_t> length,
-                                  std::span<const std::string_view> body, bool last, Duration stall) = 0;
-  virtual Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall) = 0;
+                                  std::span<const std::string_view> body, bool last, Duration stall,
+                                  const Headers* trailers = nullptr) = 0;
+  virtual Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall,
+                                       const Headers* trailers = nullptr) = 0;
 
   // The final head; interim (1xx) answers are dropped, a bounded number of them.
   virtual Task<Result<ResponseHead>> read_head(TimePoint deadline) = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gateway/http/trailers.h"
 #include "gateway/net/tls_state.h"
 
 namespace sluice {
@@ -176,6 +177,15 @@ RequestHead upstream_head(const ServerStream& stream, const ClientAddress& clien
   if (stream.forward_client_certificate && stream.tls != nullptr && stream.tls->peer)
     headers.add(HeaderId::kXForwardedClientCert, forwarded_client_certificate(*stream.tls->peer));
   return head;
+}
+
+Headers upstream_trailers(const Headers& trailers) {
+  Headers kept = trailers;
+  kept.remove_if([](const Headers::Field& field) {
+    return trailer_fate(field.id) != TrailerFate::kKept || speaks_for_a_proxy(field) ||
+           field.id == HeaderId::kTracestate || field.id == HeaderId::kVia;
+  });
+  return kept;
 }
 
 }  // namespace sluice

@@ -35,6 +35,11 @@ std::string request_id(const RequestHead& head, Random& random);
 RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
                           const TraceContext& trace);
 
+// The fields behind the client's body that backends receive: those that trailer_fate() keeps, without those
+// by which a proxy would speak or which belong to the head that the gateway has written anew. They stay apart
+// from the head (RFC 9110 6.5.1).
+Headers upstream_trailers(const Headers& trailers);
+
 // A verified client as X-Forwarded-Client-Cert tells it: the certificate's hash, subject, and its names that
 // are DNS names or URIs, in the form that Envoy gave the header.
 std::string forwarded_client_certificate(const PeerCertificate& certificate);

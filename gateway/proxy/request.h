@@ -24,6 +24,8 @@ struct Request {
   std::optional<llm::BodyBuffer> body;
   BodyReader* live_body = nullptr;
   std::optional<std::uint64_t> length;  // as the client announced it
+  // What followed `body`, as upstream_trailers() left it; those of a live body are its own.
+  Headers trailers;
 
   std::optional<llm::RequestView> view;  // of `body`, where the route reads it
 

@@ -169,6 +169,22 @@ def _(pair):
     pair.is_served()
 
 
+@scenario("trailers of requests reach backends of HTTP/2, apart from the head; what they must not say does not")
+def _(pair):
+    pair.start(routes=BY_MODEL)
+    sent = [("x-checksum", "1"), ("authorization", "no"), ("x-forwarded-for", "6.6.6.6"), ("x-sluice-a", "no")]
+    # A body that is read for its model first, and one that is passed on as it comes.
+    for body, path in ((PROMPT, "/v1/chat/completions"), (b"abc", "/v1/good")):
+        asked = pair.client.begin(path=path, body=body, whole=False)
+        served = pair.backend.accept() if path == "/v1/good" else None
+        asked.finish(sent)
+        served = served or pair.backend.accept()
+        assert served.read_to_end() == body and served.get("x-checksum") is None
+        assert served.trailers() == ([("x-checksum", "1")] if pair.up.http2 else []), served.trailers()
+        served.answer(b"{}")
+        assert asked.read_head().status == 200 and asked.read_to_end() == b"{}"
+
+
 @scenario("megabytes pass both ways")
 def _(pair):
     pair.start()

@@ -97,7 +97,8 @@ Task<Result<void>> ClientConnection::send_pieces(std::span<const std::string_vie
 }
 
 Task<Result<void>> ClientConnection::send(const RequestHead& head, std::optional<std::uint64_t> length,
-                                          std::span<const std::string_view> body, bool last, Duration stall) {
+                                          std::span<const std::string_view> body, bool last, Duration stall,
+                                          const Headers* /*trailers*/) {
   assert(body.size() <= kMaxPieces);
   std::uint64_t size = 0;
   for (const std::string_view piece : body)
@@ -120,7 +121,8 @@ Task<Result<void>> ClientConnection::send(const RequestHead& head, std::optional
   return send_pieces(std::span(pieces).first(n), last, stall);
 }
 
-Task<Result<void>> ClientConnection::send_body(std::string_view bytes, bool last, Duration stall) {
+Task<Result<void>> ClientConnection::send_body(std::string_view bytes, bool last, Duration stall,
+                                               const Headers* /*trailers*/) {
   if (auto ok = account(bytes.size(), last); !ok) return ok;
   std::array<std::string_view, 4> pieces;
   std::size_t n = 0;

@@ -22,8 +22,10 @@ class ClientConnection final : public ClientStream {
   ClientConnection(std::unique_ptr<Transport> transport, const HeadLimits& limits);
 
   Task<Result<void>> send(const RequestHead& head, std::optional<std::uint64_t> length,
-                          std::span<const std::string_view> body, bool last, Duration stall) override;
-  Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall) override;
+                          std::span<const std::string_view> body, bool last, Duration stall,
+                          const Headers* trailers = nullptr) override;
+  Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall,
+                               const Headers* trailers = nullptr) override;
   Task<Result<ResponseHead>> read_head(TimePoint deadline) override;
   Task<Result<BodyPiece>> read(TimePoint deadline) override;
   bool has_buffered() const noexcept override { return finished_ || !input_.empty(); }

@@ -63,11 +63,11 @@ Result<void> RequestStream::account(std::uint64_t bytes, bool last) {
   return {};
 }
 
-bool RequestStream::write(std::string_view bytes, bool last) {
+bool RequestStream::write(std::string_view bytes, bool last, const Headers* trailers) {
   const bool taken = bytes.empty() || body_.write(bytes);
   if (last) {
     request_ended_ = true;
-    body_.end(nullptr);
+    body_.end(trailers);
   }
   return taken;
 }
@@ -81,7 +81,8 @@ Result<void> RequestStream::sending_result() const {
 }
 
 Task<Result<void>> RequestStream::send(const RequestHead& head, std::optional<std::uint64_t> length,
-                                       std::span<const std::string_view> body, bool last, Duration stall) {
+                                       std::span<const std::string_view> body, bool last, Duration stall,
+                                       const Headers* trailers) {
   assert(id_ == 0 && body.size() <= kMaxPieces);
   std::uint64_t size = 0;
   for (const std::string_view piece : body)
@@ -91,7 +92,8 @@ Task<Result<void>> RequestStream::send(const RequestHead& head, std::optional<st
   unsent_ = length.value_or(0);
   if (auto ok = account(size, last); !ok) return ok;
   if (auto ok = sending_result(); !ok) return ok;
-  const bool has_body = size != 0 || !last;
+  const bool has_trailers = last && trailers != nullptr && !trailers->empty();
+  const bool has_body = size != 0 || !last || has_trailers;
   // RFC 9110 8.6: a method that anticipates content says so even when there is none.
   const bool tells_length = has_body || head.method == Method::kPost || head.method == Method::kPut ||
                             head.method == Method::kPatch;
@@ -106,21 +108,24 @@ Task<Result<void>> RequestStream::send(const RequestHead& head, std::optional<st
   connection_.sender_.schedule();
   if (!has_body) return Result<void>{};
   body_.attach(id_);
+  if (body.empty() && last) (void)write({}, true, trailers);
   for (std::size_t i = 0; i < body.size(); ++i) {
-    if (!write(body[i], last && i + 1 == body.size())) return send_slowly(body.subspan(i + 1), last, stall);
+    if (!write(body[i], last && i + 1 == body.size(), trailers))
+      return send_slowly(body.subspan(i + 1), last, stall, trailers);
   }
   return Result<void>{};
 }
 
-Task<Result<void>> RequestStream::send_body(std::string_view bytes, bool last, Duration stall) {
+Task<Result<void>> RequestStream::send_body(std::string_view bytes, bool last, Duration stall,
+                                            const Headers* trailers) {
   if (auto ok = account(bytes.size(), last); !ok) return ok;
   if (auto ok = sending_result(); !ok) return ok;
-  if (write(bytes, last)) return Result<void>{};
-  return send_slowly({}, last, stall);
+  if (write(bytes, last, trailers)) return Result<void>{};
+  return send_slowly({}, last, stall, trailers);
 }
 
 Task<Result<void>> RequestStream::send_slowly(std::span<const std::string_view> rest, bool last,
-                                              Duration stall) {
+                                              Duration stall, const Headers* trailers) {
   const Lent lent(*this);
   for (;;) {
     while (body_.lent()) {
@@ -133,7 +138,7 @@ Task<Result<void>> RequestStream::send_slowly(std::span<const std::string_view> 
       }
     }
     if (auto ok = sending_result(); !ok || rest.empty()) co_return ok;
-    (void)write(rest.front(), last && rest.size() == 1);
+    (void)write(rest.front(), last && rest.size() == 1, trailers);
     rest = rest.subspan(1);
   }
 }

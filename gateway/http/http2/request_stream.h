@@ -29,8 +29,10 @@ class RequestStream final : public ClientStream,
   ~RequestStream() override;
 
   Task<Result<void>> send(const RequestHead& head, std::optional<std::uint64_t> length,
-                          std::span<const std::string_view> body, bool last, Duration stall) override;
-  Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall) override;
+                          std::span<const std::string_view> body, bool last, Duration stall,
+                          const Headers* trailers = nullptr) override;
+  Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall,
+                               const Headers* trailers = nullptr) override;
   Task<Result<ResponseHead>> read_head(TimePoint deadline) override;
   Task<Result<BodyPiece>> read(TimePoint deadline) override;
   bool has_buffered() const noexcept override { return ended_ || !waiting_.empty(); }
@@ -61,8 +63,9 @@ class RequestStream final : public ClientStream,
   void fail_with(ErrorKind kind, std::string detail, Retriable retriable);
   void cancel() noexcept;
   Result<void> account(std::uint64_t bytes, bool last);
-  bool write(std::string_view bytes, bool last);
-  Task<Result<void>> send_slowly(std::span<const std::string_view> rest, bool last, Duration stall);
+  bool write(std::string_view bytes, bool last, const Headers* trailers);
+  Task<Result<void>> send_slowly(std::span<const std::string_view> rest, bool last, Duration stall,
+                                 const Headers* trailers);
   Result<void> sending_result() const;
   Result<BodyPiece> take();
   Task<Result<BodyPiece>> read_slowly(TimePoint deadline);

@@ -209,6 +209,20 @@ TEST_F(UpstreamHeadTest, ThePeersAddressIsForwardedWithoutItsPort) {
   }
 }
 
+TEST(UpstreamTrailers, WhatMeansNothingBehindABodyOrSpeaksForAProxyIsLeftOut) {
+  Headers trailers;
+  for (const char* name :
+       {"authorization", "cookie", "content-type", "connection", "te", "trailer", "x-forwarded-for",
+        "x-forwarded-client-cert", "client-cert", "client-cert-chain", "forwarded", "x-real-ip",
+        "X-Sluice-Tenant", "x-request-id", "traceparent", "tracestate", "via", "content-length"})
+    trailers.add(name, "x");
+  trailers.add("X-Checksum", "1");
+  trailers.add("x-checksum", "2");
+  std::string kept;
+  upstream_trailers(trailers).append_to(kept);
+  EXPECT_EQ(kept, "X-Checksum: 1\r\nx-checksum: 2\r\n");
+}
+
 TEST(ForwardedHead, WhatATrustedProxySaysIsPassedOnAndExtended) {
   TestLoop t;
   RequestHead head;

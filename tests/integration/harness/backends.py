@@ -59,6 +59,10 @@ class Http1Exchange:
     def read_to_end(self):
         return self._chunked.read_to_end() if self._chunked else self.read(self._left)
 
+    def trailers(self):
+        """The fields behind a request's body that was read to its end."""
+        return self._chunked.trailers if self._chunked else []
+
     def begin(self, status=200, headers=(("content-type", "text/event-stream"),), *, length=None, end=False):
         """The answer's head; its body goes on with send() and finish(), unless it is the end."""
         lines = [f"HTTP/1.1 {status} Said", *(f"{n}: {v}" for n, v in headers)]
@@ -119,6 +123,10 @@ class Http2Exchange:
 
     def read_to_end(self):
         return self.stream.read_to_end()
+
+    def trailers(self):
+        """The fields behind a request's body that was read to its end."""
+        return self.stream.heads[0] if self.stream.heads else []
 
     def begin(self, status=200, headers=(("content-type", "text/event-stream"),), *, length=None, end=False):
         fields = [(":status", str(status)), *headers]

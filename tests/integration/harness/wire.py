@@ -203,6 +203,7 @@ class ChunkedContent:
         self._connection = connection
         self._content = b""
         self.finished = False
+        self.trailers = []  # of (lower-case name, value)
 
     def read(self, size):
         """Exactly so many bytes of content; waits for them."""
@@ -224,8 +225,9 @@ class ChunkedContent:
             return False
         size = int(self._connection.read_until(b"\r\n").split(b";")[0], 16)
         if size == 0:
-            while self._connection.read_until(b"\r\n") != b"\r\n":
-                pass
+            while (line := self._connection.read_until(b"\r\n")) != b"\r\n":
+                name, _, value = line.decode("latin-1").partition(":")
+                self.trailers.append((name.lower(), value.strip()))
             self.finished = True
             return False
         data = self._connection.read_exactly(size + 2)

@@ -348,6 +348,22 @@ TEST(ClientAnswer, WaitsAreBoundedByTheirDeadlines) {
   }
 }
 
+TEST(ClientRequest, TrailersStayBehind) {
+  Headers trailers;
+  trailers.add("x-role", "admin");
+  Backend whole;
+  const std::string_view body[] = {"abc"};
+  ASSERT_TRUE(*whole.run(
+      whole.connection->send(Backend::head(Method::kPost), std::nullopt, body, true, seconds(1), &trailers)));
+  EXPECT_TRUE(whole.request().ends_with("\r\n\r\nabc"));
+  Backend chunked;
+  ASSERT_TRUE(*chunked.run(
+      chunked.connection->send(Backend::head(Method::kPost), std::nullopt, body, false, seconds(1))));
+  ASSERT_TRUE(*chunked.run(chunked.connection->send_body("de", true, seconds(1), &trailers)));
+  EXPECT_TRUE(chunked.request().ends_with("\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"))
+      << "servers in use would take them for fields of the head";
+}
+
 TEST(ClientAnswer, HopByHopFieldsAndFramingStayBehind) {
   Backend backend;
   const auto got = backend.get(

@@ -35,7 +35,9 @@ BackendSession::BackendSession(std::unique_ptr<MemoryTransport> far, std::uint32
       callbacks,
       [](nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t n,
          const std::uint8_t* value, std::size_t v, std::uint8_t, void* self) -> int {
-        self_of(self).requests[frame->hd.stream_id].fields.emplace_back(text(name, n), text(value, v));
+        Request& request = self_of(self).requests[frame->hd.stream_id];
+        const bool behind_the_body = frame->headers.cat != NGHTTP2_HCAT_REQUEST;
+        (behind_the_body ? request.trailers : request.fields).emplace_back(text(name, n), text(value, v));
         return 0;
       });
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(

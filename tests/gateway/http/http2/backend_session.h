@@ -20,6 +20,7 @@ class BackendSession {
  public:
   struct Request {
     std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::pair<std::string, std::string>> trailers;
     std::string body;
     bool ended = false;
     std::uint32_t reset = 0;

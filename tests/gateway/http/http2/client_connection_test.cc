@@ -89,6 +89,65 @@ TEST_F(Http2Client, ABodyStreamsWithItsPiecesInOrder) {
   EXPECT_EQ(backend->requests[1].field("content-length"), "") << "its length was not known";
 }
 
+TEST_F(Http2Client, TrailersFollowTheBody) {
+  Headers trailers;
+  trailers.add("X-Checksum", "1");
+  trailers.add("x-twice", "a");
+  trailers.add("x-twice", "b");
+  const BackendSession::Fields expected = {{"x-checksum", "1"}, {"x-twice", "a"}, {"x-twice", "b"}};
+  const std::string large(5000, 'x');
+  // The body in one piece with the head, behind it, with the end alone, and none at all.
+  struct Case {
+    std::vector<std::string_view> with_head;
+    std::optional<std::string_view> behind;
+  };
+  for (const Case& c : {Case{{"abc", "de"}, std::nullopt}, Case{{large}, std::nullopt}, Case{{"abc"}, large},
+                        Case{{"abc"}, ""}, Case{{}, ""}, Case{{}, std::nullopt}}) {
+    connect();
+    auto stream = connection->begin();
+    const bool whole = !c.behind;
+    ASSERT_TRUE(run(stream->send(head(Method::kPost), std::nullopt, c.with_head, whole, seconds(1),
+                                 whole ? &trailers : nullptr))
+                    .value());
+    if (c.behind) ASSERT_TRUE(run(stream->send_body(*c.behind, true, seconds(1), &trailers)).value());
+    const auto& request = backend->requests[1];
+    std::string body;
+    for (const std::string_view piece : c.with_head)
+      body += piece;
+    EXPECT_EQ(request.body, body.append(c.behind.value_or("")));
+    EXPECT_EQ(request.trailers, expected);
+    EXPECT_EQ(request.field("x-checksum"), "") << "never in the head";
+    EXPECT_TRUE(request.ended);
+    backend->head(1, kOk, true);
+    EXPECT_EQ(answer(*stream).status, 200);
+    stream.reset();
+    turns();
+    EXPECT_FALSE(backend->requests[1].was_reset);
+    connection.reset();
+  }
+}
+
+TEST_F(Http2Client, TrailersWaitBehindABodyThatTheWindowStops) {
+  connect(100, 10, false);
+  auto stream = connection->begin();
+  Headers trailers;
+  trailers.add("x-end", "1");
+  const std::string body(5000, 'x');
+  const std::string_view pieces[] = {"0123456789", body};
+  Child<Result<void>> sending(
+      loop, stream->send(head(Method::kPost), std::nullopt, pieces, true, seconds(5), &trailers));
+  turns();
+  EXPECT_FALSE(sending.finished());
+  EXPECT_EQ(backend->requests[1].trailers.size(), 0U);
+  for (int i = 0; i < 600 && !backend->requests[1].ended; ++i) {
+    backend->consume(1, 10);
+    turns();
+  }
+  EXPECT_TRUE(sending.finished());
+  EXPECT_EQ(backend->requests[1].body.size(), 5010U);
+  EXPECT_EQ(backend->requests[1].trailers.size(), 1U);
+}
+
 TEST_F(Http2Client, ABodyIsHeldToItsLength) {
   connect();
   auto stream = connection->begin();
