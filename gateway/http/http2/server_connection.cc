@@ -198,7 +198,7 @@ void ServerConnection::last_goaway() {
 
 void ServerConnection::cut(Cut reason, ErrorCode code) {
   if (state_ != State::kOpen) return;
-  cut_reason_ = reason;
+  ++counts_.cuts[static_cast<std::size_t>(reason)];
   nghttp2_session_terminate_session(session_.get(), static_cast<std::uint32_t>(code));
   end(State::kEnding);
 }

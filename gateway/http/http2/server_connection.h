@@ -131,7 +131,6 @@ class ServerConnection final : public DownstreamConnection,
   std::size_t block_bytes_ = 0;  // of the header block under way, as sent
   std::size_t heads_bytes_ = 0;  // of the streams that are open
   std::size_t stream_count_ = 0;
-  Cut cut_reason_ = Cut::kProtocolError;
   IntrusiveList<Stream, ServerConnection> streams_;  // owned: each is deleted when it is over
   IntrusiveList<Stream, Starting> starting_;
   IntrusiveList<Stream, Closed> closed_;

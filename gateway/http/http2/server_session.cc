@@ -271,7 +271,9 @@ void ServerConnection::frame_sent(std::uint8_t type, std::uint8_t flags, std::in
                                   std::uint32_t code) {
   switch (type) {
     case NGHTTP2_GOAWAY:
-      if (code != NGHTTP2_NO_ERROR) ++counts_.cuts[static_cast<std::size_t>(cut_reason_)];
+      // Of the session's own accord; cut() has counted its reason.
+      if (code != NGHTTP2_NO_ERROR && state_ == State::kOpen)
+        ++counts_.cuts[static_cast<std::size_t>(Cut::kProtocolError)];
       return;
     case NGHTTP2_RST_STREAM:
       if (Stream* stream = find(stream_id)) stream->reset_sent();
