@@ -1,6 +1,5 @@
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -8,18 +7,13 @@
 #include "gateway/http/http1/server_connection.h"
 #include "gateway/net/memory_transport.h"
 #include "gateway/runtime/task_group.h"
+#include "tests/fuzz/request_oracle.h"
 
 namespace {
 
 using namespace sluice;
 
-void expect(bool condition) {
-  if (!condition) std::abort();
-}
-
-bool is_one_line(std::string_view text) {
-  return text.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
-}
+using fuzz::expect;
 
 // Checks what no request that reaches a handler may break, reads the body and answers in one of the ways that
 // a handler may, chosen by the input.
@@ -28,16 +22,7 @@ class CheckingHandler final : public StreamHandler {
   std::uint8_t behaviour = 0;
 
   Task<Result<void>> serve(ServerStream& stream) override {
-    const RequestHead& head = stream.head;
-    expect(head.path() == "*" || head.path().starts_with('/'));
-    expect(head.path().find("/../") == std::string_view::npos && !head.path().ends_with("/.."));
-    expect(is_one_line(head.path()) && is_one_line(head.query()) && is_one_line(head.authority()));
-    for (std::size_t i = 0; i < head.headers.size(); ++i) {
-      const Headers::Field field = head.headers[i];
-      expect(!field.name.empty() && is_one_line(field.name) && is_one_line(field.value));
-      expect(field.id != HeaderId::kContentLength && field.id != HeaderId::kTransferEncoding);
-      expect(field.id != HeaderId::kConnection && field.id != HeaderId::kHost);
-    }
+    fuzz::expect_sound(stream.head);
     if (behaviour % 4 == 1) co_return co_await answer(stream.client, 401);
     std::uint64_t size = 0;
     for (;;) {

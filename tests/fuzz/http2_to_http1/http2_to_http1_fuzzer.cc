@@ -1,0 +1,259 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/http/http2/server_connection.h"
+#include "tests/fuzz/http1_message.h"
+#include "tests/fuzz/http2_script.h"
+#include "tests/fuzz/request_oracle.h"
+#include "tests/support/memory_gateway.h"
+
+namespace {
+
+using namespace sluice;
+using fuzz::expect;
+using Step = fuzz::Http2Script::Step;
+
+// Names a request on its way through the gateway.
+constexpr std::string_view kMark = "x-mark";
+
+// A request as the codec let it in.
+struct Accepted {
+  std::string method;
+  std::string target;
+  std::string authority;
+  std::vector<std::pair<std::string, std::string>> fields;
+  std::string body;  // what was read of it
+  bool whole = false;
+  bool forwarded = false;
+};
+
+// Notes what of a body passes.
+class NotedBody final : public BodyReader {
+ public:
+  NotedBody(BodyReader& inner, Accepted& accepted) noexcept : inner_(inner), accepted_(accepted) {}
+
+  Task<Result<BodyPiece>> read() override {
+    Result<BodyPiece> piece = co_await inner_.read();
+    if (piece) {
+      accepted_.body += piece->bytes;
+      accepted_.whole = piece->last;
+    }
+    co_return piece;
+  }
+  std::optional<std::uint64_t> length() const noexcept override { return inner_.length(); }
+  std::uint64_t limit() const noexcept override { return inner_.limit(); }
+  void set_limit(std::uint64_t max_bytes) noexcept override { inner_.set_limit(max_bytes); }
+  const Headers* trailers() const noexcept override { return inner_.trailers(); }
+
+ private:
+  BodyReader& inner_;
+  Accepted& accepted_;
+};
+
+// In front of the gateway's proxy: notes what it is given.
+class NotingHandler final : public StreamHandler {
+ public:
+  explicit NotingHandler(StreamHandler& inner) noexcept : inner_(inner) {}
+
+  Task<Result<void>> serve(ServerStream& stream) override {
+    const RequestHead& head = stream.head;
+    fuzz::expect_sound(head);
+    const std::string mark(head.headers.get(kMark));
+    expect(!accepted.contains(mark));
+    Accepted& noted = accepted[mark];
+    noted.method = name(head.method);
+    noted.target = std::string(head.path()).append(head.query());
+    noted.authority = head.authority();
+    // Nobody has to read what is known to be empty.
+    noted.whole = stream.body.length() == 0;
+    for (std::size_t i = 0; i < head.headers.size(); ++i)
+      noted.fields.emplace_back(head.headers[i].name, head.headers[i].value);
+    NotedBody body(stream.body, noted);
+    ServerStream shown{stream.head,      body,
+                       stream.client,    stream.peer,
+                       stream.protocol,  stream.received_at,
+                       stream.canceller, stream.trusted_proxies,
+                       stream.tls,       stream.forward_client_certificate};
+    const Result<void> outcome = co_await inner_.serve(shown);
+    co_return outcome;
+  }
+  Task<Result<void>> refuse(RefusedRequest refused) override { return inner_.refuse(std::move(refused)); }
+
+  std::map<std::string, Accepted> accepted;
+
+ private:
+  StreamHandler& inner_;
+};
+
+// What the gateway itself says to backends, whatever the client sent of that name.
+bool is_the_gateways(std::string_view name) {
+  constexpr std::string_view kNames[] = {"host",
+                                         "content-length",
+                                         "transfer-encoding",
+                                         "via",
+                                         "traceparent",
+                                         "tracestate",
+                                         "forwarded",
+                                         "client-cert",
+                                         "x-real-ip",
+                                         "x-forwarded-for",
+                                         "x-forwarded-proto",
+                                         "x-forwarded-host",
+                                         "x-request-id",
+                                         "x-forwarded-client-cert",
+                                         "client-cert-chain"};
+  return std::ranges::any_of(kNames, [&](std::string_view n) { return equals_ignoring_case(n, name); }) ||
+         equals_ignoring_case(name.substr(0, 9), "x-sluice-");
+}
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+Fields of_the_client(const Fields& fields) {
+  Fields out;
+  for (const auto& field : fields) {
+    if (!is_the_gateways(field.first)) out.push_back(field);
+  }
+  return out;
+}
+
+std::size_t count(const Fields& fields, std::string_view name) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(fields, [&](const auto& f) { return equals_ignoring_case(f.first, name); }));
+}
+
+void compare(const fuzz::Http1Message& sent, Accepted& accepted) {
+  expect(!std::exchange(accepted.forwarded, true));
+  expect(sent.method == accepted.method && sent.target == accepted.target);
+  for (const auto& [name, value] : sent.fields) {
+    if (equals_ignoring_case(name, "host")) expect(value == accepted.authority);
+  }
+  expect(count(sent.fields, "host") == 1);
+  expect(count(sent.fields, "content-length") + count(sent.fields, "transfer-encoding") <= 1);
+  expect(of_the_client(sent.fields) == of_the_client(accepted.fields));
+  expect(accepted.whole);
+  expect(sent.body == accepted.body);
+}
+
+// A backend's end of a connection: at any time it holds the requests that were answered, and one at most that
+// was not.
+struct Backend {
+  std::unique_ptr<sluice::test::BackendEnd> end;
+  std::size_t answered = 0;  // bytes of whole requests
+  std::size_t whole = 0;     // the same, and those of the one that waits for its answer
+
+  void check(NotingHandler& handler) {
+    const std::string_view bytes = std::string_view(end->received()).substr(answered);
+    if (whole != answered) return expect(bytes.size() == whole - answered);
+    if (bytes.empty()) return;
+    const std::optional<fuzz::Http1Message> request = fuzz::first_request(bytes);
+    if (!request) return;
+    // Exactly one message.
+    expect(request->bytes == bytes.size());
+    whole += request->bytes;
+    const auto mark = std::ranges::find(request->fields, kMark, [](const auto& f) { return f.first; });
+    expect(mark != request->fields.end());
+    const auto found = handler.accepted.find(mark->second);
+    expect(found != handler.accepted.end());
+    compare(*request, found->second);
+  }
+
+  void answer(unsigned how) {
+    if (whole == answered) return;
+    answered = whole;
+    switch (how % 4) {
+      case 0:
+        end->send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        break;
+      case 1:
+        end->send("HTTP/1.1 204 No Content\r\n\r\n");
+        break;
+      case 2:
+        end->send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-t: 1\r\n\r\n");
+        break;
+      default:
+        end->send("HTTP/1.1 200 OK\r\n\r\nok");
+        end->close();
+    }
+  }
+};
+
+void serve(std::string_view input) {
+  fuzz::ByteCursor choices(input.substr(0, 3));
+  const std::size_t read_limit = choices.byte();
+  const std::size_t capacity = 1 + 256u * choices.byte();
+  const bool resets = (choices.byte() & 1) != 0;
+
+  // One attempt: a request that is sent twice is two messages of its own.
+  test::GatewayPlan plan;
+  plan.routes[0].attempts = 1;
+  test::MemoryGateway gateway(std::move(plan));
+  gateway.network.set_capacity(capacity);
+  NotingHandler handler(gateway.proxy());
+  ServerLimits limits;
+  limits.max_streams = 8;
+  http2::ServerCounts counts;
+  std::vector<Backend> backends;
+  {
+    auto [client, server] = MemoryTransport::pair(gateway.loop, 64 * 1024);
+    if (read_limit != 0) server->limit_reads(read_limit);
+    http2::ServerConnection connection(std::move(server), limits, counts, handler);
+    TaskGroup tasks;
+    tasks.spawn(connection.run());
+    const auto turn = [&] {
+      for (std::size_t ran = 1; ran != 0;) {
+        ran = gateway.loop.poll();
+        while (auto end = gateway.network.take("one:1"))
+          backends.push_back({std::move(end)});
+        for (Backend& backend : backends)
+          backend.check(handler);
+      }
+      char sink[16 * 1024];
+      while (client->try_read(sink).status == IoResult::Status::kOk)
+        gateway.loop.poll();
+    };
+    fuzz::Http2Script script(input.substr(3), std::string(kMark));
+    for (std::optional<Step> s = script.next(); s; s = script.next()) {
+      std::string_view bytes = s->bytes;
+      for (int idle = 0; !bytes.empty() && idle < 4;) {
+        const IoResult r = client->try_write({&bytes, 1});
+        if (r.status == IoResult::Status::kBroken) break;
+        bytes.remove_prefix(r.bytes);
+        idle = r.bytes == 0 ? idle + 1 : 0;
+        turn();
+      }
+      if (s->kind == Step::Kind::kTime) gateway.t.advance(std::chrono::seconds(s->amount));
+      if (s->kind == Step::Kind::kDrain) connection.drain();
+      if (s->kind == Step::Kind::kAnswer) {
+        for (Backend& backend : backends)
+          backend.answer(s->amount);
+      }
+      turn();
+    }
+    if (resets) {
+      client->reset();
+    } else {
+      client->close();
+    }
+    gateway.loop.poll();
+    expect(tasks.size() == 0);
+  }
+  expect(gateway.leftovers().empty());
+}
+
+}  // namespace
+
+// The first byte is how many of the client's bytes one read yields, the second how many a backend's
+// connection takes before it is read, the third how the client leaves; the rest is a program for Http2Script.
+// Whatever the client sends, a backend that speaks HTTP/1.1 gets whole requests that say what was accepted,
+// and cuts off what was not whole.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size < 3) return 0;
+  serve({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
