@@ -142,6 +142,18 @@ struct Pool {
   bool operator==(const Pool&) const = default;
 };
 
+// HTTP/2 towards a cluster's endpoints.
+struct UpstreamHttp2 {
+  std::uint32_t max_streams = 100;                  // on one connection, or fewer where the endpoint says so
+  std::optional<std::uint32_t> stream_window = {};  // unset: limits.stream_buffer_bytes
+  std::uint32_t connection_window = 16 * 1024 * 1024;
+  Duration ping_interval = std::chrono::seconds(30);  // 0: no PINGs
+  Duration ping_timeout = std::chrono::seconds(10);
+  bool ping_idle = false;
+
+  bool operator==(const UpstreamHttp2&) const = default;
+};
+
 // Where a cluster's endpoints come from, beside those that stand in the file. Exactly one of dns, srv and
 // file.
 struct Discovery {
@@ -175,8 +187,9 @@ struct ClusterTls {
 };
 
 struct Cluster {
-  // What the endpoints speak. kH2c: HTTP/2 in plaintext; kH2: HTTP/2 over TLS.
-  enum class Protocol : std::uint8_t { kHttp1, kH2c, kH2 };
+  // What the endpoints speak. kH2c: HTTP/2 in plaintext; kH2: HTTP/2 over TLS; kAuto: what each connection's
+  // handshake agrees on.
+  enum class Protocol : std::uint8_t { kHttp1, kH2c, kH2, kAuto };
 
   std::string name = {};
   Protocol protocol = Protocol::kHttp1;
@@ -185,6 +198,7 @@ struct Cluster {
   std::optional<ClusterTls> tls = {};
   LoadBalancer load_balancer = {};
   Pool pool = {};
+  UpstreamHttp2 http2 = {};
 
   bool operator==(const Cluster&) const = default;
 };

@@ -21,7 +21,7 @@ static auto choices(LoadBalancer::Policy /*type*/) {
 }
 
 static auto choices(Cluster::Protocol /*type*/) {
-  return std::array{"http1"sv, "h2c"sv, "h2"sv};
+  return std::array{"http1"sv, "h2c"sv, "h2"sv, "auto"sv};
 }
 
 static void describe(Fields<Endpoint>& f) {
@@ -105,6 +105,31 @@ static void describe(Fields<Pool>& f) {
       .range(0s, 24h);
 }
 
+static void describe(Fields<UpstreamHttp2>& f) {
+  f.about("UpstreamHttp2", "HTTP/2 towards model servers, where `protocol` allows it.");
+  f.add("max_streams", &UpstreamHttp2::max_streams,
+        "Requests on one connection at a time, or fewer where the model server says so; above it another "
+        "connection is opened.")
+      .range(1, 10'000);
+  f.add_size("stream_window", &UpstreamHttp2::stream_window,
+             "What a model server may send of one answer ahead of its client, which is what a client that "
+             "does not read costs in memory. Left out: `limits.stream_buffer_bytes`.")
+      .range(64 * kKiB, 64 * kMiB);
+  f.add_size("connection_window", &UpstreamHttp2::connection_window,
+             "What may be under way on one connection. It costs no memory, and no client that reads slowly "
+             "uses it up.")
+      .range(64 * kKiB, kGiB);
+  f.add("ping_interval", &UpstreamHttp2::ping_interval,
+        "A connection with requests on it that was silent for so long is asked whether it lives; 0s: never.")
+      .range(0s, 24h);
+  f.add("ping_timeout", &UpstreamHttp2::ping_timeout,
+        "A connection that has sent nothing so long after it was asked is closed, and what was on it fails.")
+      .range(100ms, 10min);
+  f.add(
+      "ping_idle", &UpstreamHttp2::ping_idle,
+      "`true`: connections without requests are asked too, for where something between closes silent ones.");
+}
+
 static bool is_name_and_port(const Address& address) {
   return address.kind == Address::Kind::kTcp && address.port != 0 && !parse_ip_address(address.host);
 }
@@ -183,6 +208,8 @@ static void check_protocol(const Cluster& cluster, const Scope& scope) {
     scope.error("protocol", "h2c is HTTP/2 without TLS, and there is tls; write h2");
   if (cluster.protocol == Cluster::Protocol::kH2 && !cluster.tls)
     scope.error("protocol", "h2 is HTTP/2 over TLS and needs tls; in plaintext write h2c");
+  if (cluster.protocol == Cluster::Protocol::kAuto && !cluster.tls)
+    scope.error("protocol", "auto is decided in the handshake of TLS and needs tls; write http1 or h2c");
 }
 
 void describe(Fields<Cluster>& f) {
@@ -191,7 +218,8 @@ void describe(Fields<Cluster>& f) {
   f.add(
       "protocol", &Cluster::protocol,
       "What the endpoints speak: `http1`, with or without TLS; or HTTP/2, which serves many requests on each "
-      "connection, as `h2c` in plaintext or as `h2` over TLS.");
+      "connection, as `h2c` in plaintext or as `h2` over TLS; or `auto`, over TLS, where each connection's "
+      "handshake chooses HTTP/2 if the model server knows it and else HTTP/1.1.");
   f.add("endpoints", &Cluster::endpoints, "The model servers. Needed unless there is `discovery`.")
       .items(0, kMaxEndpoints);
   f.add("discovery", &Cluster::discovery, "Endpoints that come and go, beside those given here.");
@@ -201,6 +229,7 @@ void describe(Fields<Cluster>& f) {
         "that prove the host names of their addresses to the system's authorities.");
   f.add("load_balancer", &Cluster::load_balancer, "How an endpoint is chosen.");
   f.add("pool", &Cluster::pool, "Connections to each endpoint.");
+  f.add("http2", &Cluster::http2, "HTTP/2 towards model servers, where `protocol` allows it.");
   f.check([](const Cluster& cluster, const Scope& scope) {
     if (!scope.usable("endpoints") || cluster.discovery || !scope.usable("discovery")) return;
     if (!scope.is_set("endpoints")) {

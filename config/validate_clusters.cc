@@ -39,6 +39,12 @@ void warn_about_zone(const Cluster& cluster, const std::string& path, Problems& 
                   in_quotes(*zone)));
 }
 
+void warn_about_http2(const Cluster& cluster, const std::string& path, Problems& problems) {
+  if (cluster.protocol != Cluster::Protocol::kHttp1 || cluster.http2 == UpstreamHttp2{}) return;
+  problems.warning(join_path(path, "http2"),
+                   "has no effect with protocol http1; write protocol h2, h2c or auto, or leave it out");
+}
+
 }  // namespace
 
 void validate_endpoints(const std::vector<Endpoint>& endpoints, const std::string& list, Problems& problems) {
@@ -77,6 +83,7 @@ void warn_about_clusters(const Config& config, Problems& problems) {
                                    in_quotes(cluster.name)));
     }
     warn_about_zone(cluster, path, problems);
+    warn_about_http2(cluster, path, problems);
     if (cluster.discovery && cluster.discovery->file && !cluster.discovery->nameservers.empty()) {
       problems.warning(join_path(path, "discovery.nameservers"),
                        "has no effect beside file, which asks no name server; leave it out");

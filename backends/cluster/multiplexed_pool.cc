@@ -6,21 +6,13 @@
 
 #include "gateway/http/http2/client_connection.h"
 #include "gateway/http/http2/request_stream.h"
-#include "gateway/net/tls_state.h"
 
 namespace sluice {
 namespace {
 
 constexpr Duration kPrewarmConnectTimeout = std::chrono::seconds(5);
-// Requests for which one connection is opened; it may turn out to take fewer.
-constexpr std::size_t kStreamsPerConnect = 100;
-
-bool speaks_h2(const Transport& transport) noexcept {
-  return transport.tls() != nullptr && transport.tls()->alpn == "h2";
-}
-
 http2::ClientLimits limits_of(const PoolOptions& options) {
-  http2::ClientLimits limits;
+  http2::ClientLimits limits = options.http2;
   limits.head = options.head;
   return limits;
 }
@@ -32,7 +24,7 @@ class MultiplexedPool::Connection final : public ListNode<MultiplexedPool>,
  public:
   Connection(MultiplexedPool& pool, std::unique_ptr<Transport> transport)
       : http(std::move(transport), limits_of(pool.options_), pool.metrics_.http2,
-             pool.options_.protocol == UpstreamProtocol::kH2 ? "https" : "http", *this),
+             pool.options_.protocol == UpstreamProtocol::kH2c ? "http" : "https", *this),
         pool_(pool),
         expires_(pool.expiry()),
         idle_timer_(&expired, this) {}
@@ -78,7 +70,7 @@ class MultiplexedPool::Connection final : public ListNode<MultiplexedPool>,
   Timer idle_timer_;
 };
 
-// A place among the connections and among those being opened, given back when the attempt ends without one.
+// A place among the connections and among those being opened, until the attempt's end.
 class MultiplexedPool::ConnectPlace {
  public:
   explicit ConnectPlace(MultiplexedPool& pool) noexcept : pool_(pool) {
@@ -89,15 +81,12 @@ class MultiplexedPool::ConnectPlace {
   ConnectPlace(const ConnectPlace&) = delete;
   ~ConnectPlace() {
     --pool_.connecting_;
-    if (kept_) return;
     --pool_.open_;
     pool_.metrics_.open.add(-1);
   }
-  void keep() noexcept { kept_ = true; }
 
  private:
   MultiplexedPool& pool_;
-  bool kept_ = false;
 };
 
 // A request's place in the queue. co_await ends when it has a stream, an error, or its deadline passed.
@@ -118,6 +107,10 @@ class MultiplexedPool::Turn final : public Waiter {
     error = why;
     wake();
   }
+  void send_elsewhere() {
+    elsewhere = true;
+    wake();
+  }
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> awaiting) noexcept {
@@ -130,6 +123,7 @@ class MultiplexedPool::Turn final : public Waiter {
   // Its destruction, if the client left between the grant and its turn, gives the room back.
   std::unique_ptr<http2::RequestStream> stream;
   std::optional<Error> error;
+  bool elsewhere = false;
 
  private:
   // What has a stream, or knows that it gets none, waits no more: no connection is opened for it.
@@ -156,12 +150,13 @@ class MultiplexedPool::Turn final : public Waiter {
 };
 
 MultiplexedPool::MultiplexedPool(Loop& loop, Connector& connector, const Address& address,
-                                 const PoolOptions& options, const PoolMetrics& metrics)
+                                 const PoolOptions& options, const PoolMetrics& metrics, Http1Pool& http1)
     : loop_(loop),
       connector_(connector),
       address_(address),
       options_(options),
       metrics_(metrics),
+      http1_(http1),
       warm_backoff_(loop),
       closed_(loop) {
   if (options_.prewarm > 0) tasks_.spawn(keep_warm());
@@ -215,7 +210,7 @@ Task<Result<std::unique_ptr<ClientStream>>> MultiplexedPool::acquire(Duration co
   // Those who will share a connection that is being opened, or may be, wait for nothing that is scarce.
   const std::size_t places =
       options_.max_connections - std::min(open_, options_.max_connections) + connecting_;
-  if (waiting_ >= options_.max_waiting + places * kStreamsPerConnect) {
+  if (waiting_ >= options_.max_waiting + places * streams_per_connect()) {
     metrics_.overflows.add();
     co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
   }
@@ -224,10 +219,15 @@ Task<Result<std::unique_ptr<ClientStream>>> MultiplexedPool::acquire(Duration co
   grow();
   if (connecting_ > 0) observer.on_connecting();
   co_await turn;
+  if (turn.elsewhere) co_return std::unique_ptr<ClientStream>();
   if (turn.error) co_return fail(std::move(*turn.error));
   if (turn.stream) co_return std::unique_ptr<ClientStream>(std::move(turn.stream));
   metrics_.overflows.add();
   co_return fail(ErrorKind::kOverloaded, "no connection to " + address_.to_string() + " became free in time");
+}
+
+std::size_t MultiplexedPool::streams_per_connect() const noexcept {
+  return std::min<std::size_t>(options_.http2.max_streams, http2::ClientConnection::kStreamsBeforeSettings);
 }
 
 void MultiplexedPool::serve() {
@@ -240,7 +240,7 @@ void MultiplexedPool::serve() {
 }
 
 void MultiplexedPool::grow() {
-  while (open_ < options_.max_connections && connecting_ * kStreamsPerConnect < waiting_)
+  while (open_ < options_.max_connections && connecting_ * streams_per_connect() < waiting_)
     tasks_.spawn(connect());
 }
 
@@ -254,7 +254,13 @@ Task<bool> MultiplexedPool::open(Duration connect_timeout) {
   Result<std::unique_ptr<Transport>> transport =
       co_await connector_.connect(address_, loop_.now() + connect_timeout);
   // A server that knows no ALPN would take the requests for nonsense (RFC 9113 3.2).
-  if (transport && options_.protocol == UpstreamProtocol::kH2 && !speaks_h2(**transport)) {
+  const bool agreed = !transport || options_.protocol == UpstreamProtocol::kH2c || agreed_on_h2(**transport);
+  if (!agreed && options_.protocol == UpstreamProtocol::kAuto) {
+    place.reset();
+    speak_http1(std::move(*transport));
+    co_return true;
+  }
+  if (!agreed) {
     transport = fail(ErrorKind::kConnectFailed, address_.to_string() + " does not agree to speak HTTP/2",
                      Retriable::kAlways);
   }
@@ -264,14 +270,32 @@ Task<bool> MultiplexedPool::open(Duration connect_timeout) {
     fail_waiting(transport.error());
     co_return false;
   }
-  auto connection = std::make_unique<Connection>(*this, std::move(*transport));
-  place->keep();
   place.reset();
+  add(std::move(*transport));
+  co_return true;
+}
+
+void MultiplexedPool::add(std::unique_ptr<Transport> transport) {
+  auto connection = std::make_unique<Connection>(*this, std::move(transport));
+  ++open_;
+  metrics_.open.add(1);
   Connection& opened = *connection.release();
   connections_.push_back(opened);
   serve();
   on_change(opened);
-  co_return true;
+}
+
+void MultiplexedPool::adopt(std::unique_ptr<Transport> transport) {
+  speaks_http1_ = false;
+  add(std::move(transport));
+  closed_.notify_all();
+}
+
+void MultiplexedPool::speak_http1(std::unique_ptr<Transport> transport) {
+  speaks_http1_ = true;
+  http1_.take_http1(std::move(transport));
+  while (!queue_.empty())
+    static_cast<Turn*>(queue_.pop_front())->send_elsewhere();
 }
 
 // Whoever waits for a connection that is still being opened, or for a stream of one that goes on, goes on
@@ -288,7 +312,7 @@ void MultiplexedPool::fail_waiting(const Error& error) {
 
 Task<void> MultiplexedPool::keep_warm() {
   while (!retired_) {
-    while (!retired_ && (open_ >= options_.prewarm || open_ >= options_.max_connections))
+    while (!retired_ && (speaks_http1_ || open_ >= options_.prewarm || open_ >= options_.max_connections))
       (void)co_await closed_.wait();
     if (retired_) co_return;
     if (warm_backoff_.next_try() > loop_.now()) {
@@ -297,7 +321,7 @@ Task<void> MultiplexedPool::keep_warm() {
     }
     const bool opened = co_await open(kPrewarmConnectTimeout);
     if (opened) {
-      metrics_.prewarms.add();
+      if (!speaks_http1_) metrics_.prewarms.add();
     } else {
       warm_backoff_.failed();
     }

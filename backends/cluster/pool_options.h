@@ -6,6 +6,8 @@
 #include "gateway/base/metrics.h"
 #include "gateway/http/http1/head_parser.h"
 #include "gateway/http/http2/client_limits.h"
+#include "gateway/net/tls_state.h"
+#include "gateway/net/transport.h"
 #include "gateway/runtime/time_source.h"
 
 namespace sluice {
@@ -13,9 +15,15 @@ namespace sluice {
 // What a cluster's endpoints speak.
 enum class UpstreamProtocol : std::uint8_t {
   kHttp1,
-  kH2c,  // HTTP/2 in plaintext, known beforehand (RFC 9113 3.3)
-  kH2,   // HTTP/2 over TLS, agreed on in the handshake
+  kH2c,   // HTTP/2 in plaintext, known beforehand (RFC 9113 3.3)
+  kH2,    // HTTP/2 over TLS, agreed on in the handshake
+  kAuto,  // HTTP/2 or HTTP/1.1 over TLS, as each connection's handshake says
 };
+
+// The connection's handshake agreed on HTTP/2.
+inline bool agreed_on_h2(const Transport& transport) noexcept {
+  return transport.tls() != nullptr && transport.tls()->alpn == "h2";
+}
 
 // Settings of a cluster's pool; the configuration names and describes them.
 struct PoolOptions {
@@ -30,7 +38,8 @@ struct PoolOptions {
   // A connection serves no request that begins later, less up to a tenth by the loop's dice, so that
   // connections opened together do not end together. 0: no limit.
   Duration max_lifetime = Duration::zero();
-  http1::HeadLimits head = {};
+  http1::HeadLimits head = {};     // of answers, in any protocol
+  http2::ClientLimits http2 = {};  // its `head` is not looked at
   UpstreamProtocol protocol = UpstreamProtocol::kHttp1;
 };
 

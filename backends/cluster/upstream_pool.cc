@@ -73,10 +73,15 @@ class UpstreamPool::ConnectPlace {
   bool kept_ = false;
 };
 
-// A request's place in the queue. co_await yields true when it is its turn: the room is then promised to it
-// and must be taken before anything else runs; false when the deadline passed.
+// A request's place in the queue.
 class UpstreamPool::Turn final : public Waiter {
  public:
+  enum class Outcome : std::uint8_t {
+    kRoom,       // promised to it, to be taken before anything else runs
+    kLate,       // the deadline passed
+    kElsewhere,  // the endpoint speaks HTTP/2 now
+  };
+
   Turn(UpstreamPool& pool, TimePoint deadline) noexcept
       : pool_(pool), deadline_(deadline), timer_(&expired, this) {
     ++pool_.waiting_;
@@ -98,16 +103,22 @@ class UpstreamPool::Turn final : public Waiter {
     pool_.loop_.make_ready(*this);
   }
 
+  void send_elsewhere() noexcept {
+    elsewhere_ = true;
+    timer_.disarm();
+    pool_.loop_.make_ready(*this);
+  }
+
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> awaiting) noexcept {
     coroutine = awaiting;
     pool_.queue_.push_back(*this);
     pool_.loop_.arm(timer_, deadline_);
   }
-  bool await_resume() noexcept {
-    if (!std::exchange(granted_, false)) return false;
+  Outcome await_resume() noexcept {
+    if (!std::exchange(granted_, false)) return elsewhere_ ? Outcome::kElsewhere : Outcome::kLate;
     --pool_.granted_;
-    return true;
+    return Outcome::kRoom;
   }
 
  private:
@@ -120,6 +131,7 @@ class UpstreamPool::Turn final : public Waiter {
   TimePoint deadline_;
   Timer timer_;
   bool granted_ = false;
+  bool elsewhere_ = false;
 };
 
 UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, const PoolOptions& options,
@@ -131,11 +143,14 @@ UpstreamPool::UpstreamPool(Loop& loop, Connector& connector, Address address, co
       metrics_(metrics),
       warm_backoff_(loop),
       idle_taken_(loop) {
-  if (options_.protocol != UpstreamProtocol::kHttp1) {
-    multiplexed_.emplace(loop_, connector_, address_, options_, metrics_);
-  } else if (options_.prewarm > 0) {
-    warming_.spawn(keep_warm());
+  const UpstreamProtocol protocol = options_.protocol;
+  if (protocol != UpstreamProtocol::kHttp1) {
+    MultiplexedPool::Http1Pool& http1 = *this;
+    multiplexed_.emplace(loop_, connector_, address_, options_, metrics_, http1);
+    speaks_h2_ = true;
   }
+  const bool may_be_http1 = protocol == UpstreamProtocol::kHttp1 || protocol == UpstreamProtocol::kAuto;
+  if (may_be_http1 && options_.prewarm > 0) warming_.spawn(keep_warm());
 }
 
 UpstreamPool::~UpstreamPool() {
@@ -166,41 +181,61 @@ void UpstreamPool::grant_room() noexcept {
 
 Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout, TimePoint queue_deadline,
                                                         Observer& observer) {
-  if (multiplexed_) {
-    Result<std::unique_ptr<ClientStream>> stream =
-        co_await multiplexed_->acquire(connect_timeout, queue_deadline, observer);
-    if (!stream) co_return fail(std::move(stream.error()));
-    co_return Lease(std::move(*stream));
-  }
-  if (!has_room()) {
-    if (waiting_ >= options_.max_waiting) {
-      metrics_.overflows.add();
-      co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
+  // More than once only where a connection turns out to speak the other protocol than the last one.
+  for (;;) {
+    if (speaks_h2_) {
+      Result<std::unique_ptr<ClientStream>> stream =
+          co_await multiplexed_->acquire(connect_timeout, queue_deadline, observer);
+      if (!stream) co_return fail(std::move(stream.error()));
+      if (*stream) co_return Lease(std::move(*stream));
+      continue;
     }
-    Turn turn(*this, queue_deadline);
-    const bool in_time = co_await turn;
-    if (!in_time) {
-      metrics_.overflows.add();
-      co_return fail(ErrorKind::kOverloaded,
-                     "no connection to " + address_.to_string() + " became free in time");
+    if (!has_room()) {
+      if (waiting_ >= options_.max_waiting) {
+        metrics_.overflows.add();
+        co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
+      }
+      Turn turn(*this, queue_deadline);
+      const Turn::Outcome outcome = co_await turn;
+      if (outcome == Turn::Outcome::kElsewhere) continue;
+      if (outcome == Turn::Outcome::kLate) {
+        metrics_.overflows.add();
+        co_return fail(ErrorKind::kOverloaded,
+                       "no connection to " + address_.to_string() + " became free in time");
+      }
     }
+    if (Connection* connection = idle_.pop_front()) {
+      --idle_count_;
+      metrics_.idle.add(-1);
+      connection->end_idle();
+      warm_backoff_.succeeded();
+      idle_taken_.notify_all();
+      co_return Lease(*this, std::unique_ptr<Connection>(connection));
+    }
+    observer.on_connecting();
+    Result<std::unique_ptr<Connection>> opened = co_await open(connect_timeout);
+    if (!opened) co_return fail(std::move(opened.error()));
+    if (*opened) co_return Lease(*this, std::move(*opened));
   }
-  if (Connection* connection = idle_.pop_front()) {
-    --idle_count_;
-    metrics_.idle.add(-1);
-    connection->end_idle();
-    warm_backoff_.succeeded();
-    idle_taken_.notify_all();
-    co_return Lease(*this, std::unique_ptr<Connection>(connection));
-  }
-  observer.on_connecting();
-  Result<std::unique_ptr<Connection>> opened = co_await open(connect_timeout);
-  if (!opened) co_return fail(std::move(opened.error()));
-  co_return Lease(*this, std::move(*opened));
+}
+
+void UpstreamPool::take_http1(std::unique_ptr<Transport> transport) {
+  speaks_h2_ = false;
+  ++open_;
+  metrics_.open.add(1);
+  add_idle(std::make_unique<Connection>(*this, std::move(transport)));
+  idle_taken_.notify_all();
+}
+
+void UpstreamPool::speak_h2(std::unique_ptr<Transport> transport) {
+  speaks_h2_ = true;
+  multiplexed_->adopt(std::move(transport));
+  while (!queue_.empty())
+    static_cast<Turn*>(queue_.pop_front())->send_elsewhere();
 }
 
 bool UpstreamPool::wants_warm() const noexcept {
-  return idle_count_ < options_.prewarm && open_ + granted_ < options_.max_connections;
+  return !speaks_h2_ && idle_count_ < options_.prewarm && open_ + granted_ < options_.max_connections;
 }
 
 Task<void> UpstreamPool::keep_warm() {
@@ -212,11 +247,11 @@ Task<void> UpstreamPool::keep_warm() {
       continue;
     }
     Result<std::unique_ptr<Connection>> opened = co_await open(kPrewarmConnectTimeout);
-    if (opened) {
+    if (!opened) {
+      warm_backoff_.failed();
+    } else if (*opened) {
       metrics_.prewarms.add();
       add_idle(std::move(*opened));
-    } else {
-      warm_backoff_.failed();
     }
   }
 }
@@ -229,6 +264,10 @@ Task<Result<std::unique_ptr<UpstreamPool::Connection>>> UpstreamPool::open(Durat
   if (!transport) {
     metrics_.connect_failures.add();
     co_return fail(std::move(transport.error()));
+  }
+  if (options_.protocol == UpstreamProtocol::kAuto && agreed_on_h2(**transport)) {
+    speak_h2(std::move(*transport));
+    co_return std::unique_ptr<Connection>();
   }
   auto connection = std::make_unique<Connection>(*this, std::move(*transport));
   place.keep();

@@ -31,10 +31,13 @@ namespace sluice {
 // room for them. A server that refuses them, or closes them unused, is tried again by ConnectBackoff.
 //
 // All this for HTTP/1, one request on a connection at a time; where the endpoint speaks HTTP/2 the requests
-// go to a MultiplexedPool.
+// go to a MultiplexedPool. Where the protocol is kAuto each connection's handshake says which: requests go
+// the way of the connection that was opened last, HTTP/2 before there was one, and those that wait follow it.
+// Each way has the limits for itself, so that an endpoint that changes its protocol may have twice
+// max_connections until the old ones have ended.
 //
 // Threads: its loop's. Outlives its leases.
-class UpstreamPool {
+class UpstreamPool final : private MultiplexedPool::Http1Pool {
  public:
   class Lease;
 
@@ -61,6 +64,9 @@ class UpstreamPool {
   class ConnectPlace;
   class Turn;
 
+  void take_http1(std::unique_ptr<Transport> transport) override;
+  void speak_h2(std::unique_ptr<Transport> transport);
+  // Null: the connection speaks HTTP/2 and is the other pool's.
   Task<Result<std::unique_ptr<Connection>>> open(Duration connect_timeout);
   Task<void> keep_warm();
   bool wants_warm() const noexcept;
@@ -83,6 +89,7 @@ class UpstreamPool {
   IntrusiveList<Waiter, Waiter> queue_;           // of Turn, longest waiting first
   IntrusiveList<Connection, UpstreamPool> idle_;  // owned; most recently used first
   bool retired_ = false;
+  bool speaks_h2_ = false;
   ConnectBackoff warm_backoff_;
   Signal idle_taken_;
   TaskGroup warming_;

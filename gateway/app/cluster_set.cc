@@ -43,8 +43,22 @@ UpstreamProtocol upstream_protocol(config::Cluster::Protocol protocol) {
       return UpstreamProtocol::kH2c;
     case config::Cluster::Protocol::kH2:
       return UpstreamProtocol::kH2;
+    case config::Cluster::Protocol::kAuto:
+      return UpstreamProtocol::kAuto;
   }
   std::unreachable();
+}
+
+http2::ClientLimits http2_limits(const config::UpstreamHttp2& settings, const Loop& loop) {
+  http2::ClientLimits limits;
+  limits.max_streams = settings.max_streams;
+  limits.stream_window =
+      settings.stream_window.value_or(static_cast<std::uint32_t>(loop.buffers().large_bytes()));
+  limits.connection_window = settings.connection_window;
+  limits.ping_interval = settings.ping_interval;
+  limits.ping_timeout = settings.ping_timeout;
+  limits.ping_idle = settings.ping_idle;
+  return limits;
 }
 
 // A pool with the series it counts in and what it connects with, which end after it.
@@ -126,7 +140,7 @@ EndpointSet ClusterSet::make_endpoints(const Entry& entry, const Entry* old) {
   // The pools that may go on serving, by the state of their endpoint.
   std::map<const EndpointState*, std::shared_ptr<UpstreamPool>> pools;
   if (old != nullptr && old->settings.pool == settings.pool && old->settings.tls == settings.tls &&
-      old->settings.protocol == settings.protocol) {
+      old->settings.protocol == settings.protocol && old->settings.http2 == settings.http2) {
     for (const auto& endpoint : old->cluster->endpoints())
       pools.emplace(endpoint->state.get(), endpoint->pool);
   }
@@ -151,6 +165,7 @@ std::shared_ptr<UpstreamPool> ClusterSet::make_pool(const Entry& entry, const En
   options.prewarm = settings.pool.prewarm;
   options.max_lifetime = settings.pool.max_lifetime;
   options.protocol = upstream_protocol(settings.protocol);
+  options.http2 = http2_limits(settings.http2, loop_);
   auto series = series_.get(settings.name, endpoint.name);
   const PoolMetrics cells = series->cells();
   Connector& connector = entry.tls != nullptr ? entry.tls->connector() : connector_;

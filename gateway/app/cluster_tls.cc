@@ -11,6 +11,7 @@ TlsClientOptions client_options(const config::Cluster& cluster) {
   options.authorities = tls.authorities;
   options.verify = tls.verify;
   if (cluster.protocol == config::Cluster::Protocol::kH2) options.alpn = {"h2"};
+  if (cluster.protocol == config::Cluster::Protocol::kAuto) options.alpn = {"h2", "http/1.1"};
   if (tls.certificate) {
     options.certificates = tls.certificate->certificates;
     options.key = tls.certificate->key;

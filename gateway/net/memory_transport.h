@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "gateway/net/tls_state.h"
 #include "gateway/net/transport.h"
 
 namespace sluice {
@@ -25,9 +27,12 @@ class MemoryTransport final : public Transport {
   void close() noexcept override;
   void reset() noexcept override;
   const std::string& peer() const noexcept override { return peer_name_; }
+  const TlsState* tls() const noexcept override { return tls_ ? &*tls_ : nullptr; }
 
   // At most this many bytes are handed to one try_read: cuts a message at every boundary a test wants.
   void limit_reads(std::size_t bytes) noexcept { read_limit_ = bytes; }
+  // This end looks as if a handshake of TLS had agreed on that protocol; its bytes stay plain.
+  void pretend_tls(std::string alpn) { tls_.emplace().alpn = std::move(alpn); }
   bool peer_closed() const noexcept;
   // Writes that moved bytes: what a system call each would have been.
   std::size_t writes() const noexcept { return writes_; }
@@ -54,6 +59,7 @@ class MemoryTransport final : public Transport {
   std::size_t read_limit_ = SIZE_MAX;
   std::size_t writes_ = 0;
   std::string peer_name_ = "memory";
+  std::optional<TlsState> tls_;
 };
 
 }  // namespace sluice

@@ -48,6 +48,7 @@ class BufferPool {
   ~BufferPool();
 
   Block acquire(BlockSize size);
+  std::size_t large_bytes() const noexcept { return large_bytes_; }
   std::size_t blocks_in_use() const noexcept { return in_use_; }
 
  private:

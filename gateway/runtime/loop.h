@@ -59,6 +59,7 @@ class Loop {
   const TimeSource& time() const noexcept { return time_; }
   TimePoint now() const noexcept { return time_.now(); }
   BufferPool& buffers() noexcept { return buffers_; }
+  const BufferPool& buffers() const noexcept { return buffers_; }
   Random& random() noexcept { return random_; }
 
   // Arms the timer; see TimerWheel::arm.

@@ -56,6 +56,41 @@ def _(t):
     assert handshakes(sluice, version="1.3", resumed="false") == 1
 
 
+def start_speaking(t, protocol, upstream):
+    models = cluster(upstream.address, ca_file=pairs.path("ca.pem"), server_name="backend.test") | {"protocol": protocol}
+    return t.gateway(gateway.config(clusters=[models], retry={"attempts": 1}))
+
+
+@test("protocol auto speaks HTTP/1.1 with a backend that knows no other, whether it says so or not")
+def _(t):
+    for spoken in ([], ["http/1.1"]):
+        upstream = t.enter(pairs.Upstream())
+        if spoken:
+            upstream.context.set_alpn_protocols(spoken)
+        sluice = start_speaking(t, "auto", upstream)
+        backend, _ = serve_one(t, upstream, sluice)
+        assert backend.socket.selected_alpn_protocol() == (spoken[0] if spoken else None)
+        client = t.connect(sluice)
+        client.send(GET)
+        backend.read_request()
+        backend.send(answer(b"again"))
+        assert client.read_response().body == b"again"
+
+
+@test("protocol h2 takes a backend that does not agree to HTTP/2 for one that cannot be connected to")
+def _(t):
+    upstream = t.enter(pairs.Upstream())
+    sluice = start_speaking(t, "h2", upstream)
+    client = t.connect(sluice)
+    client.send(GET)
+    assert upstream.accept().read_to_end() == b"", "no byte of the request"
+    assert client.read_response().status == 503
+    line = sluice.access_log(1)[0]
+    assert line["error"] == "connect_failed", line
+    assert line["detail"] == f"{upstream.address} does not agree to speak HTTP/2", line
+    assert sluice.metrics().sum("sluice_upstream_connect_failures_total") == 1
+
+
 @test("an address is checked as an address")
 def _(t):
     upstream = t.enter(pairs.Upstream())

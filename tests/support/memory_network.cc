@@ -32,6 +32,7 @@ std::unique_ptr<BackendEnd> MemoryNetwork::take(const std::string& address) {
 
 std::unique_ptr<Transport> MemoryNetwork::accept(Site& s) {
   auto [near, far] = MemoryTransport::pair(loop_, capacity_);
+  if (s.alpn) near->pretend_tls(*s.alpn);
   if (s.scripted) {
     served_.spawn(serve(std::move(far), s.script, s.requests));
   } else {

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,6 +33,8 @@ class MemoryNetwork final : public Connector {
   Task<Result<std::unique_ptr<Transport>>> connect(const Address& address, TimePoint deadline) override;
 
   void set_mode(const std::string& address, Mode mode);
+  // Connections look encrypted from now on, with that protocol agreed on; empty: none was spoken of.
+  void set_alpn(const std::string& address, std::string alpn) { site(address).alpn = std::move(alpn); }
   // Every connection to the address is served by this script from now on.
   void set_script(const std::string& address, BackendScript script);
   // Bytes that fit into each direction of a connection before a write blocks.
@@ -52,6 +55,7 @@ class MemoryNetwork final : public Connector {
     explicit Site(Loop& loop) : changed(loop) {}
     Mode mode = Mode::kAccept;
     Signal changed;
+    std::optional<std::string> alpn;
     BackendScript script;
     bool scripted = false;
     std::deque<std::unique_ptr<BackendEnd>> ends;

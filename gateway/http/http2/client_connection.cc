@@ -12,8 +12,6 @@
 namespace sluice::http2 {
 namespace {
 
-// Until the backend says how many it takes; RFC 9113 6.5.2 asks it for no fewer.
-constexpr std::size_t kStreamsBeforeSettings = 100;
 // Reads in a row without a wait: a backend that sends as fast as it is read must not keep the loop from its
 // other connections.
 constexpr int kMaxEagerReads = 16;
@@ -57,7 +55,8 @@ void ClientConnection::start() {
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(limits_.head.max_head_bytes)},
   };
   (void)nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings, std::size(settings));
-  (void)nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  (void)nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0,
+                                              static_cast<std::int32_t>(limits_.connection_window));
   transport_->listen(Direction::kRead, this);
   sender_.schedule();
   watch();

@@ -39,8 +39,8 @@ class ClientConnection final : private ReadyListener, private FrameSender::Owner
     ~Owner() = default;
   };
 
-  // Given back as bytes arrive, so it only has to cover what is under way.
-  static constexpr std::uint32_t kConnectionWindow = 16 * 1024 * 1024;
+  // How many requests it takes until the backend says how many; RFC 9113 6.5.2 asks it for no fewer.
+  static constexpr std::size_t kStreamsBeforeSettings = 100;
 
   // `scheme`: "http" or "https", a literal.
   ClientConnection(std::unique_ptr<Transport> transport, const ClientLimits& limits,

@@ -156,6 +156,33 @@ TEST_F(MultiplexedPoolTest, WhoeverWaitsForAConnectionThatIsRefusedIsTold) {
   expect_open_idle_waiting(0, 0, 0);
 }
 
+TEST_F(MultiplexedPoolTest, AHandshakeThatDoesNotAgreeOnHttp2CountsAsAFailedConnect) {
+  for (const char* alpn : {"", "http/1.1"}) {
+    network_.set_alpn("one:1", alpn);
+    make_pool({.protocol = UpstreamProtocol::kH2});
+    auto r = request();
+    EXPECT_EQ(r->error(), ErrorKind::kConnectFailed) << alpn;
+    EXPECT_TRUE(r->connecting());
+    EXPECT_TRUE(backend()->closed_by_gateway());
+    expect_open_idle_waiting(0, 0, 0);
+  }
+  EXPECT_EQ(measured_.connect_failures.value(), 2u);
+  network_.set_alpn("one:1", "h2");
+  EXPECT_TRUE(request()->has_connection());
+}
+
+TEST_F(MultiplexedPoolTest, AConnectionTakesNoMoreRequestsThanItsOwnLimit) {
+  PoolOptions options;
+  options.http2.max_streams = 2;
+  start(options);
+  std::vector<std::unique_ptr<PoolRequest>> burst;
+  for (int i = 0; i < 5; ++i)
+    burst.push_back(request());
+  for (const auto& r : burst)
+    EXPECT_TRUE(r->has_connection());
+  EXPECT_EQ(connects(), 3u);
+}
+
 TEST_F(MultiplexedPoolTest, AConnectThatNeverEndsIsBounded) {
   network_.set_mode("one:1", MemoryNetwork::Mode::kHold);
   start();
