@@ -233,15 +233,17 @@ void RequestStream::closed(ErrorCode code) {
   body_.abandon();
   taken_.notify_all();
   if (ended_ || failure_) return;
-  const Retriable retriable = answered_ ? Retriable::kNever : Retriable::kAlways;
   if (code == ErrorCode::kRefusedStream) {
     connection_.counts_.refused.add();
-    return fail_with(ErrorKind::kUpstreamReset, "the backend did not process the request", retriable);
+    return fail_with(ErrorKind::kUpstreamReset, "the backend did not process the request",
+                     answered_ ? Retriable::kNever : Retriable::kAlways);
   }
+  // With any other code the work may have been begun, and the connection that could tell still stands
+  // (RFC 9113 8.7).
   if (reset_by_peer_) {
     connection_.counts_.resets.add();
     return fail_with(ErrorKind::kUpstreamReset, "the backend reset the stream: " + std::string(name(code)),
-                     retriable);
+                     Retriable::kNever);
   }
   connection_.counts_.protocol_errors.add();
   fail_with(ErrorKind::kUpstreamMalformed, "an answer that breaks RFC 9113: " + std::string(name(code)),

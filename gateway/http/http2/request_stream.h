@@ -18,7 +18,8 @@ namespace sluice::http2 {
 // directions ended resets the stream with CANCEL in the same loop turn.
 //
 // Errors as ClientStream's; what the backend did not process (REFUSED_STREAM, a stream above GOAWAY's last)
-// is always retriable. Threads: the connection's loop, which outlives it as the connection does.
+// is always retriable, what it reset with any other code never. Threads: the connection's loop, which
+// outlives it as the connection does.
 class RequestStream final : public ClientStream,
                             public ListNode<ClientConnection>,
                             private OutgoingBody::Listener {

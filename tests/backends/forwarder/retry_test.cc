@@ -43,6 +43,88 @@ TEST_F(RetryTest, ARefusedConnectGoesToAnotherEndpoint) {
   EXPECT_TRUE(gateway_.endpoint(0).avoided(gateway_.loop.now()));
 }
 
+// Two backends that speak HTTP/2; the first does with the request what the test says.
+class Http2RetryTest : public ::testing::Test {
+ protected:
+  static constexpr std::string_view kSettings{"\0\0\0\4\0\0\0\0\0", 9};
+  // Of stream 1: RST_STREAM with that code, and a head without a body (204).
+  static std::string reset(char code) { return std::string("\0\0\4\3\0\0\0\0\1\0\0\0", 12) + code; }
+  static constexpr std::string_view kNoContent{"\0\0\1\1\5\0\0\0\1\x89", 10};
+
+  Http2RetryTest()
+      : gateway_(
+            {.clusters = {{.endpoints = {"one:1", "two:1"}, .pool = {.protocol = UpstreamProtocol::kH2c}}}}) {
+  }
+  void ask() {
+    client_.send(kChat);
+    first_ = gateway_.network.take("one:1");
+    ASSERT_TRUE(first_);
+  }
+  std::unique_ptr<BackendEnd> second() { return gateway_.network.take("two:1"); }
+  int status() { return first_answer(client_.receive()).status; }
+
+  MemoryGateway gateway_;
+  TestClient client_ = gateway_.connect();
+  std::unique_ptr<BackendEnd> first_;
+};
+
+TEST_F(Http2RetryTest, WhatABackendDidNotProcessGoesToAnotherEvenIfItIsAPost) {
+  // GOAWAY whose last stream is 0.
+  const std::string goaway("\0\0\x8\7\0\0\0\0\0\0\0\0\0\0\0\0\0", 17);
+  ask();
+  first_->send(std::string(kSettings) + goaway);
+  gateway_.t.turn();
+  auto other = second();
+  ASSERT_TRUE(other);
+  other->send(std::string(kSettings) + std::string(kNoContent));
+  EXPECT_EQ(status(), 204);
+  EXPECT_EQ(gateway_.sink.records.back().attempts, 2u);
+}
+
+TEST_F(Http2RetryTest, ARefusedStreamGoesToAnotherEvenIfItIsAPost) {
+  ask();
+  first_->send(std::string(kSettings) + reset(7));
+  gateway_.t.turn();
+  auto other = second();
+  ASSERT_TRUE(other);
+  other->send(std::string(kSettings) + std::string(kNoContent));
+  EXPECT_EQ(status(), 204);
+  EXPECT_FALSE(first_->closed_by_gateway()) << "the connection serves on";
+}
+
+TEST_F(Http2RetryTest, AStreamThatIsResetOtherwiseMayHaveBeenBegun) {
+  for (const char code : {'\0', '\2', '\x8', '\xb', '\xd'}) {
+    MemoryGateway gateway(
+        {.clusters = {{.endpoints = {"one:1", "two:1"}, .pool = {.protocol = UpstreamProtocol::kH2c}}}});
+    TestClient client = gateway.connect();
+    client.send(kChat);
+    auto backend = gateway.network.take("one:1");
+    backend->send(std::string(kSettings) + reset(code));
+    EXPECT_EQ(first_answer(client.receive()).status, 502);
+    EXPECT_EQ(gateway.network.connects("two:1"), 0u);
+    EXPECT_EQ(gateway.sink.records.back().error, ErrorKind::kUpstreamReset);
+  }
+}
+
+TEST(RetryOverTls, AHandshakeThatDoesNotAgreeOnHttp2GoesToAnotherEndpoint) {
+  MemoryGateway gateway(
+      {.clusters = {{.endpoints = {"one:1", "two:1"}, .pool = {.protocol = UpstreamProtocol::kH2}}},
+       .routes = {{.attempts = 2}}});
+  gateway.network.set_alpn("one:1", "http/1.1");
+  gateway.network.set_mode("two:1", Mode::kRefuse);
+  TestClient client = gateway.connect();
+  client.send(kChat);
+  EXPECT_EQ(first_answer(client.receive()).status, 503);
+  const ExchangeRecord& record = gateway.sink.records.back();
+  EXPECT_EQ(record.attempts, 2u);
+  EXPECT_EQ(record.error, ErrorKind::kConnectFailed);
+  for (const std::size_t endpoint : {0u, 1u}) {
+    EXPECT_EQ(gateway.endpoint(endpoint).failures, 1u);
+    EXPECT_TRUE(gateway.endpoint(endpoint).avoided(gateway.loop.now()));
+  }
+  EXPECT_TRUE(gateway.network.take("one:1")->received().empty()) << "no byte of the request";
+}
+
 TEST_F(RetryTest, AnEndpointThatRefusedIsLeftAloneForASecond) {
   gateway_.network.set_mode("one:1", Mode::kRefuse);
   for (int i = 0; i < 12; ++i)

@@ -161,6 +161,12 @@ void BackendSession::reset(std::int32_t id, std::uint32_t code) {
   send();
 }
 
+void BackendSession::settings(std::int32_t key, std::uint32_t value) {
+  const nghttp2_settings_entry entry{key, value};
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &entry, 1);
+  send();
+}
+
 void BackendSession::goaway(std::int32_t last_id, std::uint32_t code) {
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, last_id, code, nullptr, 0);
   send();

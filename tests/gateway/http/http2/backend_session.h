@@ -48,6 +48,7 @@ class BackendSession {
   void head(std::int32_t id, const Fields& fields, bool last = false);
   void data(std::int32_t id, std::string bytes, bool last, const Fields& trailers = {});
   void reset(std::int32_t id, std::uint32_t code);
+  void settings(std::int32_t key, std::uint32_t value);
   void goaway(std::int32_t last_id, std::uint32_t code = NGHTTP2_NO_ERROR);
   void consume(std::int32_t id, std::size_t bytes);
   void raw(std::string_view bytes);

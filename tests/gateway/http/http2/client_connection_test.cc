@@ -242,6 +242,67 @@ TEST_F(Http2Client, DestroyingAStreamResetsItInTheSameTurn) {
   }
 }
 
+// The same while a body is on its way, whatever it waits for.
+TEST_F(Http2Client, DestroyingASenderResetsItsStreamInTheSameTurn) {
+  for (const char* state : {"unsent", "streaming", "window of 0", "window used up", "connection's window",
+                            "trailers wait", "answer arrives"}) {
+    SCOPED_TRACE(state);
+    const std::string_view s = state;
+    connect(100, s == "window of 0" ? 0 : s == "connection's window" ? 1 << 20 : 70'000, false);
+    auto stream = connection->begin();
+    const std::string body(200'000, 'x');
+    const std::string_view pieces[] = {body};
+    const std::string_view little[] = {"abc"};
+    Headers trailers;
+    trailers.add("x-end", "1");
+    const bool streaming = s == "streaming" || s == "answer arrives";
+    std::optional<Child<Result<void>>> sending;
+    if (s == "trailers wait") {
+      sending.emplace(loop,
+                      stream->send(head(Method::kPost), std::nullopt, pieces, true, seconds(5), &trailers));
+    } else {
+      sending.emplace(loop,
+                      stream->send(head(Method::kPost), std::nullopt,
+                                   streaming ? std::span(little) : std::span(pieces), false, seconds(5)));
+    }
+    if (s != "unsent") turns();
+    EXPECT_EQ(sending->finished(), streaming);
+    if (s == "answer arrives") {
+      backend->head(1, kOk);
+      backend->data(1, "early", false);
+      turns();
+    }
+    sending.reset();
+    stream.reset();
+    loop.poll();
+    backend->receive();
+    if (s == "unsent") {
+      EXPECT_TRUE(backend->requests.empty()) << "it never left";
+    } else {
+      EXPECT_TRUE(backend->requests[1].was_reset);
+      EXPECT_EQ(backend->requests[1].reset, static_cast<std::uint32_t>(NGHTTP2_CANCEL));
+      EXPECT_FALSE(backend->requests[1].ended) << "half a request is no whole one";
+    }
+    EXPECT_EQ(counts.streams.value(), 0);
+    EXPECT_FALSE(connection->over());
+    connection.reset();
+  }
+}
+
+TEST_F(Http2Client, ARequestThatWaitsForTheBackendsLimitIsTakenBack) {
+  connect(1);
+  auto first = get();
+  auto second = get();
+  EXPECT_EQ(backend->requests.size(), 1U);
+  second.reset();
+  first.reset();
+  turns();
+  EXPECT_EQ(backend->requests.size(), 1U) << "it never left";
+  auto third = get();
+  backend->head(backend->requests.rbegin()->first, kOk, true);
+  EXPECT_EQ(answer(*third).status, 200);
+}
+
 TEST_F(Http2Client, WhatArrivesForADestroyedStreamIsDropped) {
   connect();
   auto stream = get();

@@ -21,10 +21,10 @@ TEST_F(Http2Client, RefusedAndResetStreamsSayWhetherToTryAgain) {
     Retriable retriable;
   };
   for (const Case& c : {Case{NGHTTP2_REFUSED_STREAM, false, ErrorKind::kUpstreamReset, Retriable::kAlways},
-                        Case{NGHTTP2_INTERNAL_ERROR, false, ErrorKind::kUpstreamReset, Retriable::kAlways},
-                        Case{NGHTTP2_CANCEL, false, ErrorKind::kUpstreamReset, Retriable::kAlways},
-                        Case{NGHTTP2_ENHANCE_YOUR_CALM, false, ErrorKind::kUpstreamReset, Retriable::kAlways},
-                        Case{NGHTTP2_HTTP_1_1_REQUIRED, false, ErrorKind::kUpstreamReset, Retriable::kAlways},
+                        Case{NGHTTP2_INTERNAL_ERROR, false, ErrorKind::kUpstreamReset, Retriable::kNever},
+                        Case{NGHTTP2_CANCEL, false, ErrorKind::kUpstreamReset, Retriable::kNever},
+                        Case{NGHTTP2_ENHANCE_YOUR_CALM, false, ErrorKind::kUpstreamReset, Retriable::kNever},
+                        Case{NGHTTP2_HTTP_1_1_REQUIRED, false, ErrorKind::kUpstreamReset, Retriable::kNever},
                         Case{NGHTTP2_REFUSED_STREAM, true, ErrorKind::kUpstreamCut, Retriable::kNever},
                         Case{NGHTTP2_INTERNAL_ERROR, true, ErrorKind::kUpstreamCut, Retriable::kNever}}) {
     SCOPED_TRACE(c.code);
@@ -99,6 +99,35 @@ TEST_F(Http2Client, TheBackendsStreamLimitHolds) {
   a.reset();
   b.reset();
   EXPECT_EQ(connection->room(), 1U);
+}
+
+TEST_F(Http2Client, AStreamLimitThatIsLoweredHoldsForWhatComesNext) {
+  connect(10);
+  std::vector<std::unique_ptr<RequestStream>> open;
+  for (int i = 0; i < 5; ++i)
+    open.push_back(get());
+  backend->settings(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 2);
+  turns();
+  EXPECT_EQ(connection->room(), 0U);
+  auto late = get();
+  EXPECT_EQ(backend->requests.size(), 5U) << "it waits, whoever counted on the old limit";
+  for (const int id : {1, 3, 5}) {
+    backend->head(id, kOk, true);
+    turns();
+    EXPECT_EQ(backend->requests.size(), 5U);
+  }
+  EXPECT_EQ(answer(*open[0]).status, 200) << "those that were open go on";
+  backend->head(7, kOk, true);
+  turns();
+  EXPECT_EQ(backend->requests.size(), 6U);
+  backend->settings(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0);
+  turns();
+  open.clear();
+  EXPECT_EQ(connection->room(), 0U);
+  EXPECT_FALSE(connection->over()) << "it may be raised again";
+  backend->settings(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 3);
+  turns();
+  EXPECT_EQ(connection->room(), 2U);
 }
 
 TEST_F(Http2Client, OurOwnStreamLimitHolds) {
@@ -275,6 +304,42 @@ TEST_F(Http2Client, ASilentBackendIsAskedAndGivenUp) {
   EXPECT_TRUE(connection->over());
   EXPECT_EQ(answer(*stream).error, ErrorKind::kUpstreamReset);
   EXPECT_EQ(counts.pings_lost.value(), 1U);
+}
+
+TEST_F(Http2Client, TheTimesOfPingsAreTheConfigurations) {
+  limits.ping_interval = seconds(5);
+  limits.ping_timeout = seconds(1);
+  connect();
+  backend->answer_pings = false;
+  auto waiting = get();
+  auto reading = get(Method::kPost);
+  backend->head(3, kOk);
+  backend->data(3, "part", false);
+  turns();
+  advance(std::chrono::milliseconds(5020));
+  EXPECT_EQ(backend->pings, 1);
+  backend->data(3, "more", false);
+  turns();
+  advance(std::chrono::milliseconds(1020));
+  EXPECT_FALSE(connection->over()) << "any byte says that it lives";
+  advance(seconds(5));
+  EXPECT_EQ(backend->pings, 2);
+  Child<Result<ResponseHead>> head_due(loop, waiting->read_head(loop.now() + seconds(600)));
+  advance(std::chrono::milliseconds(1020));
+  ASSERT_TRUE(head_due.finished()) << "long before its own deadline";
+  EXPECT_EQ(head_due.result()->error().kind, ErrorKind::kUpstreamReset);
+  EXPECT_TRUE(backend->wire->peer_closed());
+  EXPECT_EQ(answer(*reading).error, ErrorKind::kUpstreamCut);
+  EXPECT_EQ(counts.pings_lost.value(), 1U);
+}
+
+TEST_F(Http2Client, NoPingsIfTheyAreTurnedOff) {
+  limits.ping_interval = Duration::zero();
+  connect();
+  auto stream = get();
+  advance(seconds(3600));
+  EXPECT_EQ(backend->pings, 0);
+  EXPECT_FALSE(connection->over());
 }
 
 TEST_F(Http2Client, IdleConnectionsAreAskedOnlyIfConfigured) {
