@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "gateway/http/http2/server_connection.h"
@@ -146,9 +147,12 @@ struct Backend {
   std::unique_ptr<sluice::test::BackendEnd> end;
   std::size_t answered = 0;  // bytes of whole requests
   std::size_t whole = 0;     // the same, and those of the one that waits for its answer
+  std::size_t seen = 0;
 
   void check(NotingHandler& handler) {
     const std::string_view bytes = std::string_view(end->received()).substr(answered);
+    if (answered + bytes.size() == seen) return;
+    seen = answered + bytes.size();
     if (whole != answered) return expect(bytes.size() == whole - answered);
     if (bytes.empty()) return;
     const std::optional<fuzz::Http1Message> request = fuzz::first_request(bytes);
@@ -206,16 +210,22 @@ void serve(std::string_view input) {
     TaskGroup tasks;
     tasks.spawn(connection.run());
     const auto turn = [&] {
-      for (std::size_t ran = 1; ran != 0;) {
-        ran = gateway.loop.poll();
-        while (auto end = gateway.network.take("one:1"))
-          backends.push_back({std::move(end)});
-        for (Backend& backend : backends)
-          backend.check(handler);
-      }
       char sink[16 * 1024];
-      while (client->try_read(sink).status == IoResult::Status::kOk)
+      do
         gateway.loop.poll();
+      while (client->try_read(sink).status == IoResult::Status::kOk);
+    };
+    const auto check = [&] {
+      while (auto end = gateway.network.take("one:1"))
+        backends.push_back({std::move(end)});
+      for (std::size_t before = 1, now = 0; now != before;) {
+        before = std::exchange(now, 0);
+        for (Backend& backend : backends)
+          now += backend.end->received().size();
+        turn();
+      }
+      for (Backend& backend : backends)
+        backend.check(handler);
     };
     fuzz::Http2Script script(input.substr(3), std::string(kMark));
     for (std::optional<Step> s = script.next(); s; s = script.next()) {
@@ -234,6 +244,7 @@ void serve(std::string_view input) {
           backend.answer(s->amount);
       }
       turn();
+      check();
     }
     if (resets) {
       client->reset();
