@@ -26,6 +26,7 @@ PoolMetrics pool_metrics(Metrics& metrics, const std::string& endpoint) {
 
 MemoryGateway::MemoryGateway(GatewayPlan plan)
     : t(plan.stream_buffer_bytes), network(t.loop), plan_(std::move(plan)) {
+  if (plan_.limits.max_streams == 0) plan_.limits.max_streams = 128;
   build_clusters(plan_);
   const FilterServices services{loop, metrics, sink};
   proxy_ = std::make_unique<Proxy>(loop, make_entry_chain(services), build_routes(plan_), streams_, sink);
@@ -74,6 +75,17 @@ std::shared_ptr<const RouteTable> MemoryGateway::build_routes(const GatewayPlan&
 Task<void> MemoryGateway::serve(std::unique_ptr<MemoryTransport> transport) {
   http1::ServerConnection connection(std::move(transport), plan_.limits, *proxy_);
   co_await connection.run();
+}
+
+Task<void> MemoryGateway::serve_http2(std::unique_ptr<MemoryTransport> transport) {
+  http2::ServerConnection connection(std::move(transport), plan_.limits, http2_counts, *proxy_);
+  co_await connection.run();
+}
+
+std::unique_ptr<MemoryTransport> MemoryGateway::connect_http2() {
+  auto [client, server] = MemoryTransport::pair(loop, plan_.client_capacity);
+  connections_.spawn(serve_http2(std::move(server)));
+  return std::move(client);
 }
 
 TestClient MemoryGateway::connect() {

@@ -10,6 +10,7 @@
 #include "backends/cluster/upstream_cluster.h"
 #include "gateway/base/metrics.h"
 #include "gateway/http/http1/server_connection.h"
+#include "gateway/http/http2/server_connection.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/runtime/task_group.h"
 #include "tests/support/memory_network.h"
@@ -52,6 +53,8 @@ class MemoryGateway {
   ~MemoryGateway();
 
   TestClient connect();
+  // The client's end of a connection that the gateway takes for HTTP/2.
+  std::unique_ptr<MemoryTransport> connect_http2();
 
   UpstreamCluster& cluster(std::size_t index = 0) { return *clusters_[index]; }
   EndpointState& endpoint(std::size_t index = 0) { return *cluster().endpoints()[index]->state; }
@@ -69,11 +72,13 @@ class MemoryGateway {
   Metrics metrics;
   RecordSink sink;
   MemoryNetwork network;
+  http2::ServerCounts http2_counts;
 
  private:
   void build_clusters(const GatewayPlan& plan);
   std::shared_ptr<const RouteTable> build_routes(const GatewayPlan& plan);
   Task<void> serve(std::unique_ptr<MemoryTransport> transport);
+  Task<void> serve_http2(std::unique_ptr<MemoryTransport> transport);
 
   GatewayPlan plan_;
   EndpointRegistry registry_;

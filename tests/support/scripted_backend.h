@@ -26,6 +26,8 @@ class BackendEnd {
   void close() { transport_->close(); }
   void reset() { transport_->reset(); }
   MemoryTransport& transport() noexcept { return *transport_; }
+  // For another kind of backend, from the first byte on.
+  std::unique_ptr<MemoryTransport> release() noexcept { return std::move(transport_); }
 
  private:
   std::unique_ptr<MemoryTransport> transport_;
