@@ -1,80 +1,74 @@
-"""The loads of perf/compare: wrk for requests, raw sockets for event streams. All on processor 0, loopback only."""
+"""The loads of perf/compare: wrk and h2load, on the loads' processor, over loopback. Each returns the units it saw
+answered, and raises if any was not."""
 import json
 import re
-import selectors
-import socket
 import subprocess
 import tempfile
 
-LOAD_CPU = "0"
-EVENT = b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":" word"}}]}\n\n'
+from processes import LOAD_CPU
+from sse_backend import EVENT
+
+PATH = "/v1/chat/completions"
 
 
 def body(prompt_bytes):
     return json.dumps({"model": "tiny", "messages": [{"role": "user", "content": "x" * prompt_bytes}]})
 
 
-def _script(prompt_bytes):
-    file = tempfile.NamedTemporaryFile("w", suffix=".lua")
-    file.write('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
-               f"wrk.body = [[{body(prompt_bytes)}]]\n")
+def _file(text, suffix):
+    file = tempfile.NamedTemporaryFile("w", suffix=suffix)
+    file.write(text)
     file.flush()
     return file
 
 
-def requests(port, prompt_bytes, seconds):
-    """Keeps 32 connections busy; returns the number of requests answered with 200."""
-    with _script(prompt_bytes) as script:
-        out = subprocess.run(
-            ["taskset", "-c", LOAD_CPU, "wrk", "-t1", "-c32", f"-d{seconds:g}s", "-s", script.name,
-             f"http://127.0.0.1:{port}/v1/chat/completions"], capture_output=True, text=True, check=True).stdout
+def _run(*command):
+    done = subprocess.run(["taskset", "-c", LOAD_CPU, *map(str, command)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def requests(url, prompt_bytes, seconds):
+    """HTTP/1.1: keeps 32 connections busy."""
+    script = _file('wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n'
+                   f"wrk.body = [[{body(prompt_bytes)}]]\n", ".lua")
+    with script:
+        out = _run("wrk", "-t1", "-c32", f"-d{seconds}s", "-s", script.name, url + PATH)
     if "Non-2xx" in out or "Socket errors" in out:
         raise RuntimeError("the load saw errors:\n" + out)
     return int(re.search(r"(\d+) requests in", out).group(1))
 
 
-def count(port, prompt_bytes, n):
-    """n requests one after the other on one connection."""
-    text = body(prompt_bytes).encode()
-    head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(text)}\r\n\r\n").encode()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as s:
-        for _ in range(n):
-            s.sendall(head + text)
-            data = b""
-            while b"\r\n\r\n" not in data:
-                data += s.recv(65536)
-            answer_head, _, rest = data.partition(b"\r\n\r\n")
-            length = int(re.search(rb"content-length: (\d+)", answer_head, re.I).group(1))
-            while len(rest) < length:
-                rest += s.recv(65536)
+def _h2load(url, content, *options):
+    """The numbers of requests done, and of bytes of content."""
+    with _file(content, ".json") as data:
+        out = _run("h2load", "-t1", "-d", data.name, "-H", "content-type: application/json", *options, url)
+    done, failed, errored = map(int, re.search(r"(\d+) done, \d+ succeeded, (\d+) failed, (\d+) errored", out).groups())
+    others = [int(n) for n in re.search(r"2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", out).groups()]
+    if failed or errored or any(others) or not done:
+        raise RuntimeError("the load saw errors:\n" + out)
+    return done, int(re.search(r"\((\d+)\) data", out).group(1))
 
 
-def events(port, streams, per_stream):
-    """Reads that many streams to their end; returns the number of events received."""
-    text = json.dumps({"model": "tiny", "stream": True, "messages": []}).encode()
-    head = (f"POST /v1/events HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nConnection: close\r\n"
-            f"Content-Length: {len(text)}\r\n\r\n").encode()
-    selector = selectors.DefaultSelector()
-    received = 0
-    for _ in range(streams):
-        s = socket.create_connection(("127.0.0.1", port), timeout=30)
-        s.sendall(head + text)
-        s.setblocking(False)
-        selector.register(s, selectors.EVENT_READ)
-    open_streams = streams
-    while open_streams:
-        ready = selector.select(timeout=30)
-        if not ready:
-            raise RuntimeError("streams stalled")
-        for key, _ in ready:
-            data = key.fileobj.recv(65536)
-            if data:
-                received += data.count(b"data: ")
-            else:
-                selector.unregister(key.fileobj)
-                key.fileobj.close()
-                open_streams -= 1
-    if received != streams * per_stream:
-        raise RuntimeError(f"{received} of {streams * per_stream} events arrived")
-    return received
+def requests_http2(url, prompt_bytes, seconds):
+    """HTTP/2: keeps 32 streams on each of 8 connections busy."""
+    return _h2load(url + PATH, body(prompt_bytes), "-c8", "-m32", "-D", seconds)[0]
+
+
+def count(url, prompt_bytes, n, connections=1, http2=False):
+    """n requests over so many connections: on each one after the other, with HTTP/2 up to 32 at a time."""
+    version = ["-m32"] if http2 else ["--h1"]
+    return _h2load(url + PATH, body(prompt_bytes), f"-c{connections}", f"-n{n}", *version)[0]
+
+
+def events(url, streams, connections, per_stream, gap_ms, http2=False):
+    """Reads that many paced streams to their end; HTTP/1.1 has a connection for each."""
+    text = json.dumps({"model": "tiny", "stream": True, "messages": []})
+    version = [f"-m{streams // connections}"] if http2 else ["--h1"]
+    _, received = _h2load(f"{url}/v1/events/{per_stream}/{gap_ms}", text, f"-c{connections}", f"-n{streams}", *version)
+    expected = streams * per_stream
+    # HTTP/1.1's are counted with their chunks' frames.
+    if http2 and received != expected * len(EVENT):
+        raise RuntimeError(f"{received} bytes of {expected} events arrived")
+    return expected
