@@ -26,13 +26,27 @@ struct Nobody final : http2::ClientConnection::Owner {
 // HTTP/2's default, which holds until a backend has acknowledged SETTINGS.
 constexpr std::uint32_t kWindow = 65535;
 
-Task<bool> exchange(Loop& loop, http2::RequestStream& stream, Method method) {
+RequestHead head_of(Method method) {
   RequestHead head;
   head.method = method;
   head.set_authority("backend");
   head.set_target("/", "");
-  const std::string_view body[] = {"the request's body"};
-  (void)co_await stream.send(head, std::nullopt, body, method == Method::kGet, std::chrono::seconds(1));
+  return head;
+}
+
+// More than the backend's first window takes, with trailers behind it.
+Task<bool> upload(http2::RequestStream& stream) {
+  const std::string large(100'000, 'x');
+  const std::string_view body[] = {"the request's ", large};
+  const RequestHead head = head_of(Method::kPost);
+  Result<void> sent = co_await stream.send(head, std::nullopt, body, false, std::chrono::seconds(1));
+  Headers trailers;
+  trailers.add("x-checksum", "1");
+  if (sent) sent = co_await stream.send_body("body", true, std::chrono::seconds(1), &trailers);
+  co_return sent.has_value();
+}
+
+Task<bool> download(Loop& loop, http2::RequestStream& stream) {
   const Result<ResponseHead> answer = co_await stream.read_head(loop.now() + std::chrono::seconds(5));
   if (!answer) co_return false;
   expect(answer->status >= 200 && answer->status <= 999);
@@ -47,7 +61,7 @@ Task<bool> exchange(Loop& loop, http2::RequestStream& stream, Method method) {
 }  // namespace
 
 // The first byte is the size of the pieces that a backend's bytes come in; the rest is what the backend sends
-// while three requests wait: one is read, one is never read, one is given up half-way. Whatever it is,
+// to three requests: one is sent and read, one is never read, one is given up half-way. Whatever it is,
 // nothing waits for ever and no stream holds more than its window.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 1) return 0;
@@ -67,12 +81,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto unread = connection.begin();
   auto left = connection.begin();
   auto read = connection.begin();
-  RequestHead head;
-  head.set_authority("backend");
-  head.set_target("/", "");
-  Child<Result<void>> sending(loop, unread->send(head, std::nullopt, {}, true, std::chrono::seconds(1)));
-  Child<bool> reading(loop, exchange(loop, *read, Method::kPost));
-  std::optional<Child<bool>> leaving(std::in_place, loop, exchange(loop, *left, Method::kGet));
+  const RequestHead get = head_of(Method::kGet);
+  Child<Result<void>> asking(loop, unread->send(get, std::nullopt, {}, true, std::chrono::seconds(1)));
+  Child<bool> sending(loop, upload(*read));
+  Child<bool> reading(loop, download(loop, *read));
+  std::optional<Child<bool>> leaving_upload(std::in_place, loop, upload(*left));
+  std::optional<Child<bool>> leaving(std::in_place, loop, download(loop, *left));
   std::string sink(64 * 1024, '\0');
   bool half_way = false;
   while (!bytes.empty()) {
@@ -86,6 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!half_way && bytes.size() < size / 2) {
       half_way = true;
       leaving.reset();
+      leaving_upload.reset();
       left.reset();
       loop.poll();
     }
@@ -94,7 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   loop.expire();
   loop.poll();
   leaving.reset();
-  expect(reading.finished());
+  leaving_upload.reset();
+  expect(reading.finished() && sending.finished());
   if (connection.over()) expect(connection.room() == 0);
   left.reset();
   read.reset();
