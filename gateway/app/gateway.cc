@@ -11,6 +11,7 @@
 #include "config/load.h"
 #include "config/tls_files.h"
 #include "gateway/app/admin/admin_server.h"
+#include "gateway/app/handshake_log.h"
 #include "gateway/app/live_settings.h"
 #include "gateway/app/process_metrics.h"
 #include "gateway/app/route_rules.h"
@@ -80,6 +81,7 @@ Result<void> Gateway::open() {
   shared_ = std::make_unique<SharedServices>(time_, registry_, streams_, *access_log_, traces_.get());
   Result<ListenerPlan> plan = plan_listeners(config_->listeners, {}, options_.threads, inherited_, time_);
   if (!plan) return fail(std::move(plan.error()));
+  log_handshakes(*plan, log_, time_);
   Result<ClusterTlsContexts> tls = ClusterTlsContexts::create(config_->clusters, nullptr);
   if (!tls) return fail(std::move(tls.error()));
   cluster_tls_ = std::make_shared<const ClusterTlsContexts>(std::move(*tls));
@@ -356,6 +358,7 @@ Task<ReloadReport> Gateway::reload_now() {
       report.problems.push_back(options_.config_path + ": " + plan.error().detail);
       co_return report;
     }
+    log_handshakes(*plan, log_, time_);
     Result<ClusterTlsContexts> tls = ClusterTlsContexts::create(loaded.config->clusters, cluster_tls_.get());
     if (!tls) {
       report.changed = false;

@@ -55,6 +55,7 @@ Task<std::unique_ptr<Transport>> TlsAccept::run() {
 void TlsAccept::refuse(const TlsRefusal& refused) noexcept {
   ++counts_.failed[static_cast<std::size_t>(refused.failure)];
   Transport& inner = secure_->inner();
+  if (options_.refusals != nullptr) options_.refusals->on_refused(refused, inner.peer());
   if (refused.failure == TlsFailure::kPlainHttp) (void)inner.try_write({&kSpeakTls, 1});
   inner.shutdown_write();
   inner.close();

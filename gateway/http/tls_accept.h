@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "gateway/net/tls_failure.h"
 #include "gateway/net/transport.h"
@@ -14,10 +15,19 @@ namespace sluice {
 class TlsServerContext;
 class TlsTransport;
 
+// Told of each handshake with a client that failed, by all loops. Must neither wait nor throw.
+class TlsRefusalObserver {
+ public:
+  virtual ~TlsRefusalObserver() = default;
+  // `client`: its address.
+  virtual void on_refused(const TlsRefusal& refused, const std::string& client) noexcept = 0;
+};
+
 struct TlsAcceptOptions {
   std::shared_ptr<const TlsServerContext> context;        // shared with the listener's other connections
   Duration handshake_timeout = std::chrono::seconds(10);  // from the connection's first byte
   Duration idle_timeout = std::chrono::seconds(75);       // until that byte
+  std::shared_ptr<TlsRefusalObserver> refusals = {};      // shared with the listener's other loops; or null
 };
 
 // How a listener's handshakes ended.

@@ -182,6 +182,10 @@ def _(t):
     assert good.stdout == "hello", good
     assert failures(sluice, reason="no_certificate") == 1
     assert failures(sluice, reason="certificate") == 1
+    # One a second at most, so the second failure may be left out of the log; the first never is.
+    told = sluice.said("TLS handshake failed")[0]
+    assert told["level"] == "info" and told["listener"] == "public" and told["reason"] == "no_certificate", told
+    assert told["client"].startswith("127.0.0.1:") and told["detail"] and told["left_out"] == 0, told
 
 
 # Clients that do harm --------------------------------------------------------------------------------------------

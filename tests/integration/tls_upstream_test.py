@@ -286,6 +286,20 @@ http {{
     assert ask("/large").body == content
 
 
+@test("an authority or a certificate for backends that cannot be used leaves the old ones in force and says why")
+def _(t):
+    upstream = t.enter(pairs.Upstream())
+    sluice = gateway_to(t, upstream.address)
+    for settings, why in (({"ca_file": pairs.path("client.key")}, "clusters[0].tls.ca_file"),
+                          ({"ca_file": str(t.folder / "none.pem")}, "cannot be opened: No such file or directory"),
+                          ({"certificate": {"cert_file": pairs.path("client.pem"), "key_file": pairs.path("backend.key")}},
+                           "is not the key of the certificate")):
+        changed = gateway.config(clusters=[cluster(upstream.address, **{"ca_file": pairs.path("ca.pem")} | settings)])
+        assert sluice.reload(changed)["message"] == "configuration not reloaded"
+        assert why in sluice.stderr, sluice.stderr
+    serve_one(t, upstream, sluice)
+
+
 @test("another authority in the configuration counts for the next connection")
 def _(t):
     upstream = t.enter(pairs.Upstream())

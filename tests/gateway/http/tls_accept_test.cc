@@ -95,6 +95,21 @@ TEST_F(TlsAcceptTest, PlainHttpIsAnsweredInPlainHttp) {
             std::string::npos);
 }
 
+TEST_F(TlsAcceptTest, AFailureIsToldWithItsReason) {
+  struct Told final : TlsRefusalObserver {
+    void on_refused(const TlsRefusal& refused, const std::string& client) noexcept override {
+      text += std::string(name(refused.failure)) + " by " + client + ";";
+    }
+    std::string text;
+  };
+  const auto told = std::make_shared<Told>();
+  options_.refusals = told;
+  (void)TlsPair::write(*pair_.client_wire, "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  pair_.loop.poll();
+  expect_refused();
+  EXPECT_EQ(told->text, std::string(name(TlsFailure::kPlainHttp)) + " by memory;");
+}
+
 TEST_F(TlsAcceptTest, AClientThatLeavesIsCounted) {
   (void)TlsPair::write(*pair_.client_wire, "\x16\x03\x01");
   pair_.loop.poll();
