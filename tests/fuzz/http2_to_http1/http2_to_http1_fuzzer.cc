@@ -115,10 +115,11 @@ bool is_the_gateways(std::string_view name) {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-Fields of_the_client(const Fields& fields) {
-  Fields out;
-  for (const auto& field : fields) {
-    if (!is_the_gateways(field.first)) out.push_back(field);
+// By name: Beast's order is only that of fields of one name.
+std::map<std::string, std::vector<std::string>> of_the_client(const Fields& fields) {
+  std::map<std::string, std::vector<std::string>> out;
+  for (const auto& [name, value] : fields) {
+    if (!is_the_gateways(name)) out[name].push_back(value);
   }
   return out;
 }
