@@ -39,17 +39,19 @@ class EitherBackend {
     session_->receive();
     session_->send();
   }
-  // It is told that nobody waits for the answer any more.
+  // It is told that nobody waits for the answer any more, if it ever heard of the request.
   bool cancelled() {
     if (end_ != nullptr) return end_->closed_by_gateway();
     session_->receive();
-    return session_->requests[kStream].was_reset || session_->wire->peer_closed();
+    const auto found = session_->requests.find(kStream);
+    return found == session_->requests.end() || found->second.was_reset || session_->wire->peer_closed();
   }
   // It has the whole request.
   bool body_ended() {
     if (end_ != nullptr) return whole_request(end_->received()) != 0;
     session_->receive();
-    return session_->requests[kStream].ended;
+    const auto found = session_->requests.find(kStream);
+    return found != session_->requests.end() && found->second.ended;
   }
   std::string body() {
     if (session_ != nullptr) return session_->requests[kStream].body;

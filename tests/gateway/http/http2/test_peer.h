@@ -67,6 +67,8 @@ class TestPeer {
   void put();
   // Bytes past the session.
   void put_raw(std::string_view bytes);
+  // Takes in what has arrived; nothing runs.
+  void receive();
   // Exchanges bytes until both are silent.
   void turn();
   void leave() { transport_->close(); }
@@ -89,7 +91,6 @@ class TestPeer {
     bool trailers = false;
     bool deferred = false;
   };
-  void receive();
 
   sluice::test::TestLoop& loop_;
   std::unique_ptr<MemoryTransport> transport_;
