@@ -16,7 +16,7 @@ class Row:
     # (proxy, size): for the count of system calls: over the same connections whatever the size, 1 or 3. Events come
     # one by one: strace slows the proxy so much that at the full rate they would pile up.
     sized: Callable
-    # (proxy, n): exactly n units on one connection, for the count of instructions.
+    # (proxy, n): exactly n units, for the count of instructions; requests on one connection.
     count: Callable | None = None
 
 
@@ -63,7 +63,10 @@ def _sse(what):
 
     def sized(proxy, size):
         return loads.events(proxy.http, streams=20, connections=20, per_stream=10 * size, gap_ms=100)
-    return Row("event", what, load, sized)
+
+    def count(proxy, n):
+        return loads.events(proxy.http, streams=20, connections=20, per_stream=n // 20, gap_ms=50)
+    return Row("event", what, load, sized, count)
 
 
 def _sse_http2(what):
@@ -72,7 +75,10 @@ def _sse_http2(what):
 
     def sized(proxy, size):
         return loads.events(proxy.https, streams=20, connections=4, per_stream=10 * size, gap_ms=100, http2=True)
-    return Row("event", what, load, sized)
+
+    def count(proxy, n):
+        return loads.events(proxy.https, streams=20, connections=4, per_stream=n // 20, gap_ms=50, http2=True)
+    return Row("event", what, load, sized, count)
 
 
 def _handshake(what):
