@@ -302,12 +302,22 @@ void TlsTransport::arm(Direction direction) {
   });
 }
 
+void TlsTransport::watch_for_goodbye() {
+  watched_ = true;
+  if (usable()) arm_once(Direction::kRead);
+}
+
 void TlsTransport::on_inner_ready(Direction direction) {
-  if (direction == Direction::kRead && awaited(direction) && usable() && only_protocol_messages()) {
+  const bool reading = direction == Direction::kRead && usable();
+  if (reading && (awaited(direction) || watched_) && only_protocol_messages()) {
     inner_->listen(direction, &read_side_);
     return;
   }
+  const bool goodbye = reading && watched_ && !awaited(direction) &&
+                       (SSL_get_shutdown(ssl_.get()) & SSL_RECEIVED_SHUTDOWN) != 0;
   ready(direction);
+  // Nothing after the call: the listener may destroy this transport.
+  if (goodbye) peer_hung_up();
 }
 
 bool TlsTransport::only_protocol_messages() noexcept {

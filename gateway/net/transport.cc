@@ -5,9 +5,13 @@
 namespace sluice {
 
 void Transport::listen(Direction direction, ReadyListener* listener) {
+  side(direction).listener = listener;
+  if (listener != nullptr) arm_once(direction);
+}
+
+void Transport::arm_once(Direction direction) {
   Side& s = side(direction);
-  s.listener = listener;
-  if (listener == nullptr || s.armed) return;
+  if (s.armed) return;
   s.armed = true;
   arm(direction);
 }

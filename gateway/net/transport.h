@@ -91,6 +91,9 @@ class Transport {
   // hear of anything unexpected; the registration with the reactor is shared with a later readable().
   void listen(Direction direction, ReadyListener* listener);
 
+  // Nobody will read for a while: a peer that says goodbye in the bytes it sends (TLS' close_notify), with
+  // its socket left open, counts as hung up too, unless other bytes are in front.
+  virtual void watch_for_goodbye() {}
   // One listener; nullptr withdraws it. hung_up() stays true once the peer was seen to leave.
   void set_hangup_listener(HangupListener* listener) noexcept { hangup_listener_ = listener; }
   bool hung_up() const noexcept { return hung_up_; }
@@ -102,6 +105,8 @@ class Transport {
   virtual void arm(Direction direction) = 0;
 
   void ready(Direction direction);
+  // ready() will be called once, whether or not somebody listens.
+  void arm_once(Direction direction);
   void peer_hung_up();
   // Somebody waits for this direction.
   bool awaited(Direction direction) noexcept { return side(direction).listener != nullptr; }

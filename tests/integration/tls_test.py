@@ -188,6 +188,25 @@ def _(t):
     assert told["client"].startswith("127.0.0.1:") and told["detail"] and told["left_out"] == 0, told
 
 
+@test("a client that says goodbye and leaves its socket open has left: the backend's work ends")
+def _(t):
+    upstream = t.upstream()
+    sluice = secured(t, backend=upstream)
+    client = pairs.connect(t, sluice)
+    client.send(GET)
+    backend = upstream.accept()
+    backend.read_request()
+    backend.send(EVENTS_HEAD)
+    # As Python's asyncio ends a connection: it sends close_notify and waits for the other side's.
+    client.socket.setblocking(False)
+    try:
+        client.socket.unwrap()
+    except ssl.SSLWantReadError:
+        pass
+    assert backend.read_to_end() == b""
+    assert sluice.access_log(1)[0]["error"] == "client_gone"
+
+
 # Clients that do harm --------------------------------------------------------------------------------------------
 
 

@@ -141,6 +141,7 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
                       transport_->tls(),
                       limits_.forward_client_certificate};
   Child<Result<void>> work(transport_->loop(), handler_.serve(stream));
+  transport_->watch_for_goodbye();
   // What could be answered without waiting reaches a half-closed client too; upstream work for it does not
   // start.
   if (transport_->hung_up()) work.cancel();

@@ -224,6 +224,88 @@ TEST_F(TlsTransportTest, ADepartureIsHeardInTheSameTurnWhileNobodyReads) {
   EXPECT_TRUE(server().hung_up());
 }
 
+// A server whose client says goodbye and leaves its socket open: the test carries the bytes between them.
+class GoodbyeTest : public ::testing::Test, private HangupListener {
+ protected:
+  GoodbyeTest() {
+    auto [near, client_far] = MemoryTransport::pair(pair_.loop);
+    auto [server_far, far] = MemoryTransport::pair(pair_.loop);
+    client_far_ = std::move(client_far);
+    server_far_ = std::move(server_far);
+    pair_.client = TlsTransport::client(std::move(near), test_client(pair_.client_options), "site.test",
+                                        pair_.sessions, "server");
+    pair_.server = TlsTransport::server(std::move(far), test_server(pair_.server_options));
+    Child<TlsPair::Outcome> theirs(pair_.loop, pair_.client->handshake(kNever));
+    Child<TlsPair::Outcome> ours(pair_.loop, pair_.server->handshake(kNever));
+    for (int i = 0; i < 5; ++i)
+      carry();
+    EXPECT_TRUE(theirs.finished() && ours.finished());
+    pair_.server->set_hangup_listener(this);
+  }
+  // The bytes, and never the end.
+  void carry() {
+    pair_.loop.poll();
+    TlsPair::write(*server_far_, TlsPair::read(*client_far_));
+    TlsPair::write(*client_far_, TlsPair::read(*server_far_));
+    pair_.loop.poll();
+  }
+  void on_hangup() override { ++hangups_; }
+
+  TlsPair pair_;
+  std::unique_ptr<MemoryTransport> client_far_;
+  std::unique_ptr<MemoryTransport> server_far_;
+  int hangups_ = 0;
+};
+
+TEST_F(GoodbyeTest, IsHeardInTheSameTurnWhileNobodyReads) {
+  TlsPair::write(*pair_.client, "request");
+  carry();
+  EXPECT_EQ(TlsPair::read(*pair_.server), "request");
+  pair_.server->watch_for_goodbye();
+  carry();
+  EXPECT_EQ(hangups_, 0);
+  EXPECT_EQ(TlsPair::write(*pair_.server, "part of an answer").status, IoResult::Status::kOk);
+  pair_.client->close();
+  carry();
+  EXPECT_EQ(hangups_, 1);
+  EXPECT_TRUE(pair_.server->hung_up());
+}
+
+TEST_F(GoodbyeTest, ThatCameWithTheRequestIsHeardToo) {
+  TlsPair::write(*pair_.client, "request");
+  pair_.client->close();
+  carry();
+  char buffer[7];
+  EXPECT_EQ(pair_.server->try_read(buffer).bytes, 7u);
+  pair_.server->watch_for_goodbye();
+  carry();
+  EXPECT_EQ(hangups_, 1);
+}
+
+TEST_F(GoodbyeTest, IsNotHeardBehindBytesThatNobodyReads) {
+  pair_.server->watch_for_goodbye();
+  TlsPair::write(*pair_.client, "pipelined");
+  carry();
+  pair_.client->close();
+  carry();
+  EXPECT_EQ(hangups_, 0);
+  EXPECT_EQ(TlsPair::read(*pair_.server), "pipelined");
+  EXPECT_EQ(TlsPair::last_status, IoResult::Status::kEnd);
+}
+
+TEST_F(GoodbyeTest, IsAnEndAndNothingElseForAReader) {
+  pair_.server->watch_for_goodbye();
+  carry();
+  Child<bool> readable(
+      pair_.loop, [](Transport& t) -> Task<bool> { co_return co_await t.readable(kNever); }(*pair_.server));
+  pair_.client->close();
+  carry();
+  EXPECT_TRUE(readable.finished());
+  EXPECT_EQ(hangups_, 0);
+  char buffer[1];
+  EXPECT_EQ(pair_.server->try_read(buffer).status, IoResult::Status::kEnd);
+}
+
 TEST_F(TlsTransportTest, ClosingEndsTheWaits) {
   establish();
   Child<bool> reader(pair_.loop, readable(server()));
