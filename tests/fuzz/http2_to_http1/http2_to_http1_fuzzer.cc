@@ -13,6 +13,7 @@
 #include "tests/fuzz/http2_script.h"
 #include "tests/fuzz/request_oracle.h"
 #include "tests/support/memory_gateway.h"
+#include "tests/support/noting_handler.h"
 
 namespace {
 
@@ -23,74 +24,12 @@ using Step = fuzz::Http2Script::Step;
 // Names a request on its way through the gateway.
 constexpr std::string_view kMark = "x-mark";
 
-// A request as the codec let it in.
+// Requests as the codec let them in, by their marks.
 struct Accepted {
-  std::string method;
-  std::string target;
-  std::string authority;
-  std::vector<std::pair<std::string, std::string>> fields;
-  std::string body;  // what was read of it
-  bool whole = false;
+  test::NotedRequest request;
   bool forwarded = false;
 };
-
-// Notes what of a body passes.
-class NotedBody final : public BodyReader {
- public:
-  NotedBody(BodyReader& inner, Accepted& accepted) noexcept : inner_(inner), accepted_(accepted) {}
-
-  Task<Result<BodyPiece>> read() override {
-    Result<BodyPiece> piece = co_await inner_.read();
-    if (piece) {
-      accepted_.body += piece->bytes;
-      accepted_.whole = piece->last;
-    }
-    co_return piece;
-  }
-  std::optional<std::uint64_t> length() const noexcept override { return inner_.length(); }
-  std::uint64_t limit() const noexcept override { return inner_.limit(); }
-  void set_limit(std::uint64_t max_bytes) noexcept override { inner_.set_limit(max_bytes); }
-  const Headers* trailers() const noexcept override { return inner_.trailers(); }
-
- private:
-  BodyReader& inner_;
-  Accepted& accepted_;
-};
-
-// In front of the gateway's proxy: notes what it is given.
-class NotingHandler final : public StreamHandler {
- public:
-  explicit NotingHandler(StreamHandler& inner) noexcept : inner_(inner) {}
-
-  Task<Result<void>> serve(ServerStream& stream) override {
-    const RequestHead& head = stream.head;
-    fuzz::expect_sound(head);
-    const std::string mark(head.headers.get(kMark));
-    expect(!accepted.contains(mark));
-    Accepted& noted = accepted[mark];
-    noted.method = name(head.method);
-    noted.target = std::string(head.path()).append(head.query());
-    noted.authority = head.authority();
-    // Nobody has to read what is known to be empty.
-    noted.whole = stream.body.length() == 0;
-    for (std::size_t i = 0; i < head.headers.size(); ++i)
-      noted.fields.emplace_back(head.headers[i].name, head.headers[i].value);
-    NotedBody body(stream.body, noted);
-    ServerStream shown{stream.head,      body,
-                       stream.client,    stream.peer,
-                       stream.protocol,  stream.received_at,
-                       stream.canceller, stream.trusted_proxies,
-                       stream.tls,       stream.forward_client_certificate};
-    const Result<void> outcome = co_await inner_.serve(shown);
-    co_return outcome;
-  }
-  Task<Result<void>> refuse(RefusedRequest refused) override { return inner_.refuse(std::move(refused)); }
-
-  std::map<std::string, Accepted> accepted;
-
- private:
-  StreamHandler& inner_;
-};
+using AllAccepted = std::map<std::string, Accepted>;
 
 // What the gateway itself says to backends, whatever the client sent of that name.
 bool is_the_gateways(std::string_view name) {
@@ -131,15 +70,16 @@ std::size_t count(const Fields& fields, std::string_view name) {
 
 void compare(const fuzz::Http1Message& sent, Accepted& accepted) {
   expect(!std::exchange(accepted.forwarded, true));
-  expect(sent.method == accepted.method && sent.target == accepted.target);
+  const test::NotedRequest& request = accepted.request;
+  expect(sent.method == request.method && sent.target == request.target);
   for (const auto& [name, value] : sent.fields) {
-    if (equals_ignoring_case(name, "host")) expect(value == accepted.authority);
+    if (equals_ignoring_case(name, "host")) expect(value == request.authority);
   }
   expect(count(sent.fields, "host") == 1);
   expect(count(sent.fields, "content-length") + count(sent.fields, "transfer-encoding") <= 1);
-  expect(of_the_client(sent.fields) == of_the_client(accepted.fields));
-  expect(accepted.whole);
-  expect(sent.body == accepted.body);
+  expect(of_the_client(sent.fields) == of_the_client(request.fields));
+  expect(request.whole);
+  expect(sent.body == request.body);
 }
 
 // A backend's end of a connection: at any time it holds the requests that were answered, and one at most that
@@ -150,7 +90,7 @@ struct Backend {
   std::size_t whole = 0;     // the same, and those of the one that waits for its answer
   std::size_t seen = 0;
 
-  void check(NotingHandler& handler) {
+  void check(AllAccepted& accepted) {
     const std::string_view bytes = std::string_view(end->received()).substr(answered);
     if (answered + bytes.size() == seen) return;
     seen = answered + bytes.size();
@@ -163,8 +103,8 @@ struct Backend {
     whole += request->bytes;
     const auto mark = std::ranges::find(request->fields, kMark, [](const auto& f) { return f.first; });
     expect(mark != request->fields.end());
-    const auto found = handler.accepted.find(mark->second);
-    expect(found != handler.accepted.end());
+    const auto found = accepted.find(mark->second);
+    expect(found != accepted.end());
     compare(*request, found->second);
   }
 
@@ -199,7 +139,13 @@ void serve(std::string_view input) {
   plan.routes[0].attempts = 1;
   test::MemoryGateway gateway(std::move(plan));
   gateway.network.set_capacity(capacity);
-  NotingHandler handler(gateway.proxy());
+  AllAccepted accepted;
+  test::NotingHandler handler(gateway.proxy(), [&](const RequestHead& head) -> test::NotedRequest& {
+    fuzz::expect_sound(head);
+    const auto [place, is_new] = accepted.try_emplace(std::string(head.headers.get(kMark)));
+    expect(is_new);
+    return place->second.request;
+  });
   ServerLimits limits;
   limits.max_streams = 8;
   http2::ServerCounts counts;
@@ -226,7 +172,7 @@ void serve(std::string_view input) {
         turn();
       }
       for (Backend& backend : backends)
-        backend.check(handler);
+        backend.check(accepted);
     };
     fuzz::Http2Script script(input.substr(3), std::string(kMark));
     for (std::optional<Step> s = script.next(); s; s = script.next()) {
