@@ -4,26 +4,50 @@
 #include <cstdint>
 #include <string_view>
 
+#include "gateway/http/http2/session.h"
+
 namespace sluice::http2 {
 
-// Follows the frames in what a peer sends, as far as to know whether a header block is under way: the session
-// tells of a head when it is complete, and a client that never completes one must not wait for ever.
+// What precedes the payload of a frame (RFC 9113 4.1).
+struct FrameHeader {
+  std::uint32_t length = 0;
+  std::uint8_t type = 0;
+  std::uint8_t flags = 0;
+  std::int32_t stream_id = 0;
+};
+
+// Cuts what a client sends into frames, so that each is judged before the session acts on it: the session
+// tells nothing of frames that it ignores, and of a head only when it is complete.
 class FrameTracker {
  public:
-  void feed(std::string_view bytes) noexcept;
+  struct Step {
+    std::size_t size = 0;  // bytes taken: of one frame at most, or of the preface
+    bool begins = false;   // frame() has become known with them
+    bool ends = false;     // they are the frame's last
+  };
+  // `bytes` is not empty.
+  Step next(std::string_view bytes) noexcept;
 
-  // A HEADERS or CONTINUATION frame has begun whose block is not complete, or a frame's own header has.
+  // The frame under way, or the last one.
+  const FrameHeader& frame() const noexcept { return frame_; }
+  // At the end of a PRIORITY frame: the stream on which it makes its own depend.
+  std::int32_t dependency() const noexcept { return dependency_; }
+
+  // A header block is not complete, or a frame's own header is not.
   bool inside_head() const noexcept { return block_open_ || header_size_ != 0; }
   // Counts header blocks, to tell one from the next.
   std::uint64_t blocks() const noexcept { return blocks_; }
 
  private:
   void begin_frame() noexcept;
+  std::size_t take_payload(std::string_view bytes) noexcept;
 
   unsigned char header_[9] = {};
-  std::size_t header_size_ = 0;  // bytes of the next frame's header so far
-  std::size_t payload_ = 0;      // bytes of the frame under way that are still to come
-  bool ends_block_ = false;      // the frame under way is the last of a header block
+  std::size_t header_size_ = 0;         // bytes of the next frame's header so far
+  std::size_t left_ = kPreface.size();  // bytes of the frame or the preface that are still to come
+  FrameHeader frame_;
+  std::int32_t dependency_ = 0;
+  bool in_preface_ = true;
   bool block_open_ = false;
   std::uint64_t blocks_ = 0;
 };

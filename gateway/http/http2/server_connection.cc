@@ -104,23 +104,31 @@ void ServerConnection::on_ready() {
 }
 
 void ServerConnection::receive(std::string_view bytes) {
-  tracker_.feed(bytes);
-  const ssize_t used = nghttp2_session_mem_recv(
-      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-  if (state_ != State::kOpen) return;
-  if (used == NGHTTP2_ERR_FLOODED) {
-    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
-  } else if (used < 0) {
-    cut(Cut::kProtocolError, ErrorCode::kProtocolError);
-  } else if (nghttp2_session_get_outbound_queue_size(session_.get()) >
-             kMaxQueuedAnswers + limits_.max_streams) {
-    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
+  while (!bytes.empty() && state_ == State::kOpen) {
+    const FrameTracker::Step step = tracker_.next(bytes);
+    if (step.begins && !frame_begins(tracker_.frame())) break;
+    give_to_session(bytes.substr(0, step.size));
+    if (step.ends && state_ == State::kOpen) frame_ends(tracker_.frame());
+    bytes.remove_prefix(step.size);
   }
+  if (state_ != State::kOpen) return;
+  if (nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueuedAnswers + limits_.max_streams)
+    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
   settle_closed();
   start_streams();
   watch_head();
   if (nghttp2_session_want_write(session_.get()) != 0) sender_.schedule();
   end_if_done();
+}
+
+void ServerConnection::give_to_session(std::string_view bytes) {
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_.get(), reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (used == NGHTTP2_ERR_FLOODED) {
+    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
+  } else if (used < 0) {
+    cut(Cut::kProtocolError, ErrorCode::kProtocolError);
+  }
 }
 
 // Counted from the first byte: a head that drips gains no time by it.

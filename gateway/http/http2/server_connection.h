@@ -75,6 +75,13 @@ class ServerConnection final : public DownstreamConnection,
   };
 
   void receive(std::string_view bytes);
+  void give_to_session(std::string_view bytes);
+  // Judges a frame by its header, before the session sees it. False: the connection is being cut.
+  bool frame_begins(const FrameHeader& frame);
+  bool charge_block(const FrameHeader& frame);
+  bool check_state(const FrameHeader& frame);
+  // The session has seen all of it.
+  void frame_ends(const FrameHeader& frame);
   void watch_head();
   void start_streams();
   void settle_closed();
@@ -89,11 +96,10 @@ class ServerConnection final : public DownstreamConnection,
   void last_goaway();
   void count_reset();
   void reset_for_mistake(Stream& stream);
-  bool check_state(std::uint8_t type, std::int32_t stream_id);
 
-  // What the session tells; false: the connection is being cut.
-  bool frame_begins(std::uint8_t type, std::uint8_t flags, std::int32_t stream_id, std::size_t length);
+  // What the session tells.
   void head_begins(std::int32_t stream_id);
+  // False: the connection is being cut.
   bool field(std::int32_t stream_id, bool in_request, std::string_view name, std::string_view value);
   void frame_received(std::uint8_t type, std::uint8_t flags, std::int32_t stream_id, bool is_request);
   void content_received(std::int32_t stream_id, std::string_view bytes);

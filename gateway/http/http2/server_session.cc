@@ -51,11 +51,6 @@ SessionPtr ServerConnection::Callbacks::make_session(ServerConnection& connectio
   if (nghttp2_session_callbacks_new(&raw) != 0) throw std::bad_alloc();
   const std::unique_ptr<nghttp2_session_callbacks, CallbacksDeleter> callbacks(raw);
   OutgoingBody::install(*raw);
-  nghttp2_session_callbacks_set_on_begin_frame_callback(raw, [](nghttp2_session*, const nghttp2_frame_hd* hd,
-                                                                void* user) {
-    const bool ok = cast<ServerConnection>(user).frame_begins(hd->type, hd->flags, hd->stream_id, hd->length);
-    return ok ? 0 : static_cast<int>(NGHTTP2_ERR_CALLBACK_FAILURE);
-  });
   nghttp2_session_callbacks_set_on_begin_headers_callback(
       raw, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
         if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
@@ -132,66 +127,6 @@ std::string ServerConnection::Callbacks::greeting(nghttp2_session& session, cons
 
 ServerConnection::Stream* ServerConnection::find(std::int32_t stream_id) const noexcept {
   return static_cast<Stream*>(nghttp2_session_get_stream_user_data(session_.get(), stream_id));
-}
-
-bool ServerConnection::frame_begins(std::uint8_t type, std::uint8_t flags, std::int32_t stream_id,
-                                    std::size_t length) {
-  if (type == NGHTTP2_HEADERS || type == NGHTTP2_CONTINUATION) {
-    if (type == NGHTTP2_HEADERS) {
-      continuations_ = 0;
-      block_bytes_ = 0;
-    } else if (++continuations_ > kMaxContinuations) {
-      cut(Cut::kHeadFlood, ErrorCode::kEnhanceYourCalm);
-      return false;
-    }
-    block_bytes_ += length;
-    // What is somewhat too long is answered with 431, for which it must be decoded to its end.
-    if (block_bytes_ > 2 * limits_.head.max_head_bytes) {
-      cut(Cut::kHeadFlood, ErrorCode::kEnhanceYourCalm);
-      return false;
-    }
-  }
-  if (type == NGHTTP2_HEADERS || type == NGHTTP2_DATA) {
-    if (!check_state(type, stream_id)) return false;
-    const bool useful = type == NGHTTP2_HEADERS || length != 0;
-    if (useful) {
-      guard_.useful_frame();
-      return true;
-    }
-    if ((flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
-  }
-  if (type == NGHTTP2_CONTINUATION) return true;
-  if (guard_.control_frame(loop_.now(), type == NGHTTP2_SETTINGS ? FloodGuard::kSettingsCost : 1))
-    return true;
-  cut(Cut::kControlFlood, ErrorCode::kEnhanceYourCalm);
-  return false;
-}
-
-// The session forgets streams that are closed, and ignores what comes for them: right where the gateway
-// closed one, but a client that closed it itself has made a mistake (RFC 9113 5.1), and so has one whose
-// identifiers do not grow (5.1.1).
-bool ServerConnection::check_state(std::uint8_t type, std::int32_t stream_id) {
-  const bool is_clients = stream_id % 2 == 1;
-  if (!is_clients || last_goaway_sent_ || nghttp2_session_find_stream(session_.get(), stream_id) != nullptr) {
-    last_stream_id_ = std::max(last_stream_id_, stream_id);
-    return true;
-  }
-  if (stream_id > last_stream_id_) {
-    if (type == NGHTTP2_HEADERS) last_stream_id_ = stream_id;
-    return true;
-  }
-  switch (closed_streams_.find(stream_id)) {
-    case ClosedStreams::How::kByUs:
-      return true;
-    case ClosedStreams::How::kByClient:
-      cut(Cut::kProtocolError, ErrorCode::kStreamClosed);
-      return false;
-    case ClosedStreams::How::kUnknown:
-      break;
-  }
-  if (type == NGHTTP2_DATA) return true;
-  cut(Cut::kProtocolError, ErrorCode::kProtocolError);
-  return false;
 }
 
 void ServerConnection::head_begins(std::int32_t stream_id) {

@@ -35,7 +35,7 @@ H2C = Protocol("HTTP/2", False, True)
 H2 = Protocol("HTTP/2 in TLS", True, True)
 
 # What the gateway speaks. The matrix, the cases of h2spec and every test of HTTP/2 and TLS run over what stands here.
-SPOKEN = [HTTP1, HTTPS1]
+SPOKEN = [HTTP1, HTTPS1, H2C, H2]
 HTTP2 = [p for p in SPOKEN if p.http2]
 
 

@@ -1,0 +1,76 @@
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+
+#include "gateway/http/http2/server_connection.h"
+
+// What a client's frames cost and whether they may come now. The session is lenient in both.
+namespace sluice::http2 {
+
+bool ServerConnection::frame_begins(const FrameHeader& frame) {
+  const bool is_message = frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_DATA;
+  if (is_message && !check_state(frame)) return false;
+  if (frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_CONTINUATION) {
+    if (frame.type == NGHTTP2_HEADERS) guard_.useful_frame();
+    return charge_block(frame);
+  }
+  if (frame.type == NGHTTP2_DATA) {
+    if (frame.length != 0) guard_.useful_frame();
+    if (frame.length != 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
+  }
+  if (guard_.control_frame(loop_.now(), frame.type == NGHTTP2_SETTINGS ? FloodGuard::kSettingsCost : 1))
+    return true;
+  cut(Cut::kControlFlood, ErrorCode::kEnhanceYourCalm);
+  return false;
+}
+
+bool ServerConnection::charge_block(const FrameHeader& frame) {
+  if (frame.type == NGHTTP2_HEADERS) {
+    continuations_ = 0;
+    block_bytes_ = 0;
+  } else {
+    ++continuations_;
+  }
+  block_bytes_ += frame.length;
+  // What is somewhat too long is answered with 431, for which it must be decoded to its end.
+  if (continuations_ <= kMaxContinuations && block_bytes_ <= 2 * limits_.head.max_head_bytes) return true;
+  cut(Cut::kHeadFlood, ErrorCode::kEnhanceYourCalm);
+  return false;
+}
+
+// The session forgets streams that are closed, and ignores what comes for them: right where the gateway
+// closed one, but a client that closed it itself has made a mistake (RFC 9113 5.1), and so has one whose
+// identifiers do not grow (5.1.1).
+bool ServerConnection::check_state(const FrameHeader& frame) {
+  const std::int32_t id = frame.stream_id;
+  const bool is_clients = id % 2 == 1;
+  if (!is_clients || last_goaway_sent_ || nghttp2_session_find_stream(session_.get(), id) != nullptr) {
+    last_stream_id_ = std::max(last_stream_id_, id);
+    return true;
+  }
+  if (id > last_stream_id_) {
+    if (frame.type == NGHTTP2_HEADERS) last_stream_id_ = id;
+    return true;
+  }
+  switch (closed_streams_.find(id)) {
+    case ClosedStreams::How::kByUs:
+      return true;
+    case ClosedStreams::How::kByClient:
+      cut(Cut::kProtocolError, ErrorCode::kStreamClosed);
+      return false;
+    case ClosedStreams::How::kUnknown:
+      break;
+  }
+  if (frame.type == NGHTTP2_DATA) return true;
+  cut(Cut::kProtocolError, ErrorCode::kProtocolError);
+  return false;
+}
+
+// Priorities are turned off, and with them the session's checks of the frames (RFC 7540 5.3.1, RFC 9113 6.3).
+void ServerConnection::frame_ends(const FrameHeader& frame) {
+  if (frame.type != NGHTTP2_PRIORITY) return;
+  if (frame.stream_id == 0 || frame.stream_id == tracker_.dependency())
+    cut(Cut::kProtocolError, ErrorCode::kProtocolError);
+}
+
+}  // namespace sluice::http2
