@@ -47,9 +47,8 @@ static void describe(Fields<Http>& f) {
         "A client that takes no byte of its answer for this long is cut off.")
       .range(1ms, 1h);
   f.add("max_streams", &Http::max_streams,
-        "Requests at a time on one HTTP/2 connection (128 is usual); those above it are refused unprocessed. "
-        "0: "
-        "HTTP/2 is not spoken. Experimental.")
+        "Requests at a time on one HTTP/2 connection; those above it are refused unprocessed. 0: HTTP/2 is "
+        "not spoken.")
       .range(0, 10'000);
 }
 

@@ -74,11 +74,12 @@ class RecordingWriter final : public ResponseWriter {
 // Runs also when the client has left and the frame is destroyed.
 class Settle {
  public:
-  Settle(Loop& loop, ExchangeRecord& record, ExchangeSink& sink) noexcept
-      : loop_(loop), record_(record), sink_(sink) {}
+  Settle(Loop& loop, ExchangeRecord& record, const ResponseWriter& client, ExchangeSink& sink) noexcept
+      : loop_(loop), record_(record), client_(client), sink_(sink) {}
   Settle(const Settle&) = delete;
   ~Settle() {
     record_.ended_at = loop_.now();
+    record_.client_stalled = client_.client_stalled();
     if (record_.state != ExchangeState::kDone && !record_.error) record_.error = ErrorKind::kClientGone;
     if (record_.status == 0) {
       const bool killed = record_.error == ErrorKind::kKilled;
@@ -90,13 +91,14 @@ class Settle {
  private:
   Loop& loop_;
   ExchangeRecord& record_;
+  const ResponseWriter& client_;
   ExchangeSink& sink_;
 };
 
 }  // namespace
 
 Task<Result<void>> RecordFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext next) {
-  Settle settle(loop_, exchange.record, sink_);
+  Settle settle(loop_, exchange.record, client, sink_);
   RecordingWriter writer(client, exchange);
   Result<void> outcome = co_await next(exchange, writer);
   if (!outcome) {

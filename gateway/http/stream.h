@@ -56,7 +56,7 @@ class ResponseWriter {
 
   virtual bool head_sent() const noexcept = 0;
   virtual bool content_sent() const noexcept = 0;
-  // How long the client has had no room for what was written, all in all.
+  // How long the client has had no room for what was written, all in all: in its windows or its socket.
   virtual Duration client_stalled() const noexcept { return {}; }
 };
 

@@ -115,6 +115,7 @@ std::string access_log_line(const ExchangeRecord& r) {
   if (r.ended_at) line.milliseconds("duration_ms", *r.ended_at - r.received_at);
   if (r.first_content_at) line.milliseconds("ttft_ms", *r.first_content_at - r.received_at);
   if (r.content_events > 1) line.milliseconds("longest_gap_ms", r.longest_gap);
+  if (r.client_stalled > Duration::zero()) line.milliseconds("client_stalled_ms", r.client_stalled);
   line.number("request_bytes", r.request_bytes);
   line.number("response_bytes", r.response_bytes);
   if (r.content_events != 0) line.number("events", r.content_events);

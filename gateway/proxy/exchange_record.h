@@ -58,7 +58,8 @@ struct ExchangeRecord {
   std::optional<TimePoint> last_content_at;
   std::optional<TimePoint> ended_at;
   AttemptTimes last_attempt;
-  Duration longest_gap{};  // between two pieces of content
+  Duration longest_gap{};     // between two pieces of content
+  Duration client_stalled{};  // the client had no room for what was written: its windows, or its socket
 
   int status = 0;  // sent to the client; 499 if it left before there was one
   std::optional<ErrorKind> error;

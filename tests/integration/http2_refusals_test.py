@@ -161,7 +161,7 @@ for sentence, trailers in {"a pseudo-header field": [(":path", "/v1/y")], "a nam
 
 
 def live_refusal(sentence, first, then):
-    """`then(stream)`: what follows once the backend has the request and b"abc" of its body."""
+    """`then(client, stream)`: what follows once the backend has the request and b"abc" of its body."""
     for protocol in downstream.HTTP2:
 
         @test(f"{sentence} leaves the backend with an unfinished request ({protocol.name})")
@@ -174,7 +174,7 @@ def live_refusal(sentence, first, then):
             client.send(frames.headers(stream, header_blocks.plain(head)), frames.data(stream, b"abc"))
             backend = upstream.accept()
             backend.read_until(b"abc")
-            client.send(then(stream))
+            client.send(then(client, stream))
             is_refused(client, stream)
             backend.read_to_end()
             raw = bytes(backend.received)
@@ -183,13 +183,29 @@ def live_refusal(sentence, first, then):
             assert sluice.endpoints()[upstream.address]["in_flight"] == 0
 
 
-live_refusal("a body longer than its content-length", with_field("content-length", "5", method="POST"),
-             lambda s: frames.data(s, b"SMUGGLED", end=True))
-live_refusal("a body shorter than its content-length", with_field("content-length", "5", method="POST"),
-             lambda s: frames.data(s, b"", end=True))
+# Smaller ones are read whole before a backend hears of them.
+LENGTH = 70_000
+
+
+def longer(client, stream):
+    """The rest of LENGTH bytes and some more, of which the stream's window has room for the first half."""
+    client.send(*(frames.data(stream, b"x" * 10_000) for _ in range(4)))
+    while True:
+        read = client.next_frame()
+        assert read is not None, client.history()
+        if read.type == frames.WINDOW_UPDATE and read.stream == stream:
+            break
+    return b"".join(frames.data(stream, b"x" * size) for size in (10_000, 10_000, 9_997)) + frames.data(
+        stream, b"SMUGGLED", end=True)
+
+
+live_refusal("a body longer than its content-length", with_field("content-length", str(LENGTH), method="POST"),
+             longer)
+live_refusal("a body shorter than its content-length", with_field("content-length", str(LENGTH), method="POST"),
+             lambda _, s: frames.data(s, b"", end=True))
 live_refusal("a pseudo-header field among the trailers", changed(method="POST"),
-             lambda s: frames.headers(s, header_blocks.plain([(":path", "/SMUGGLED")]), end=True))
+             lambda _, s: frames.headers(s, header_blocks.plain([(":path", "/SMUGGLED")]), end=True))
 live_refusal("a second head in the middle of a body", changed(method="POST"),
-             lambda s: frames.headers(s, header_blocks.plain([("x-a", "SMUGGLED")])))
+             lambda _, s: frames.headers(s, header_blocks.plain([("x-a", "SMUGGLED")])))
 
 main()

@@ -72,9 +72,10 @@ def _(t, start):
         sent += size
         client.connection.ping()
     assert sent < 10_000_000, f"the gateway has taken {sent} bytes that nobody reads"
+    backend = None
     for _ in range(5):
         asked = client.begin("GET", "/other")
-        backend = upstream.accept()
+        backend = backend or upstream.accept()  # kept alive from then on
         backend.read_request()
         backend.send(answer(b"other"))
         assert read(asked) == (200, b"other")
@@ -98,12 +99,11 @@ def _(t, start):
         backend = upstream.accept()
         served[int(backend.read_request().body)] = backend
         backend.send(EVENTS_HEAD)
-    for exchange in asked:
-        assert exchange.read_head().status == 200
     for turn in range(3):
         for i in range(100):
             served[i].send(chunk(event(f"{i}:{turn}")))
         for i, exchange in enumerate(asked):
+            assert turn != 0 or exchange.read_head().status == 200
             assert exchange.read(len(event(f"{i}:{turn}"))) == event(f"{i}:{turn}")
     for i, exchange in enumerate(asked):
         served[i].send(LAST_CHUNK)

@@ -67,6 +67,9 @@ for spoken in downstream.SPOKEN:
         assert curl(t, sluice, spoken, path="/v1/events") == EVENTS.decode() + f" over {version}"
         sluice.access_log(3)
 
+    if spoken is downstream.H2C:
+        continue  # curl 7.88 gives up all but the first of parallel requests by prior knowledge, whoever serves
+
     @test(f"curl's fifty requests at once are served over {spoken.name}")
     def _(t, spoken=spoken, version=version):
         sluice = served(t, spoken)

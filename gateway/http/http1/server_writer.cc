@@ -62,6 +62,10 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
   return Result<void>();
 }
 
+Duration ServerConnection::Writer::client_stalled() const noexcept {
+  return stall_.total(connection_.transport_->loop().now());
+}
+
 Result<void> ServerConnection::Writer::sent(Sent outcome) {
   head_.clear();
   if (outcome == Sent::kAll) return {};
@@ -74,7 +78,10 @@ Result<void> ServerConnection::Writer::sent(Sent outcome) {
 Task<Result<void>> ServerConnection::Writer::send_slowly(Task<Sent> sending) {
   // A write that is given up half way, when a deadline cancels it, leaves a torn chunk: nothing may follow.
   const State state = std::exchange(state_, State::kBroken);
+  Loop& loop = connection_.transport_->loop();
+  stall_.begin(loop.now());
   const Sent outcome = co_await sending;
+  stall_.end(loop.now());
   state_ = state;
   co_return sent(outcome);
 }

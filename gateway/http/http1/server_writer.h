@@ -6,6 +6,7 @@
 
 #include "gateway/http/http1/output.h"
 #include "gateway/http/http1/server_connection.h"
+#include "gateway/http/stall_clock.h"
 
 namespace sluice::http1 {
 
@@ -29,6 +30,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   Task<Result<void>> finish(std::string_view bytes, const Headers* trailers) override;
   bool head_sent() const noexcept override { return state_ != State::kIdle; }
   bool content_sent() const noexcept override { return content_bytes_ != 0; }
+  Duration client_stalled() const noexcept override;
 
   bool finished() const noexcept { return state_ == State::kFinished; }
   // How to cut an answer: one that ends by closing looks whole unless it is reset (the others are visibly
@@ -50,6 +52,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   Body* body_;
   State state_ = State::kIdle;
   bool stalled_ = false;
+  StallClock stall_;
   Mode mode_ = Mode::kNoBody;
   std::uint64_t length_ = 0;  // Mode::kLength
   std::uint64_t content_bytes_ = 0;

@@ -110,10 +110,13 @@ void ServerConnection::receive(std::string_view bytes) {
     give_to_session(bytes.substr(0, step.size));
     if (step.ends && state_ == State::kOpen) frame_ends(tracker_.frame());
     bytes.remove_prefix(step.size);
+    if (state_ == State::kOpen && too_many_answers()) {
+      // One read may hold more questions than that: only answers that cannot leave are too many.
+      sender_.flush();
+      if (too_many_answers()) cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
+    }
   }
   if (state_ != State::kOpen) return;
-  if (nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueuedAnswers + limits_.max_streams)
-    cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
   settle_closed();
   start_streams();
   watch_head();
@@ -129,6 +132,10 @@ void ServerConnection::give_to_session(std::string_view bytes) {
   } else if (used < 0) {
     cut(Cut::kProtocolError, ErrorCode::kProtocolError);
   }
+}
+
+bool ServerConnection::too_many_answers() const noexcept {
+  return nghttp2_session_get_outbound_queue_size(session_.get()) > kMaxQueuedAnswers + limits_.max_streams;
 }
 
 // Counted from the first byte: a head that drips gains no time by it.

@@ -76,10 +76,16 @@ class ServerConnection final : public DownstreamConnection,
 
   void receive(std::string_view bytes);
   void give_to_session(std::string_view bytes);
+  bool too_many_answers() const noexcept;
   // Judges a frame by its header, before the session sees it. False: the connection is being cut.
   bool frame_begins(const FrameHeader& frame);
   bool charge_block(const FrameHeader& frame);
-  bool check_state(const FrameHeader& frame);
+  enum class Fate : std::uint8_t {
+    kMessage,  // the session's to handle
+    kIgnored,  // for a stream that is gone: it asks for nothing
+    kCut,
+  };
+  Fate fate_of(const FrameHeader& frame);
   // The session has seen all of it.
   void frame_ends(const FrameHeader& frame);
   void watch_head();

@@ -1,22 +1,22 @@
 #include <nghttp2/nghttp2.h>
 
-#include <algorithm>
-
 #include "gateway/http/http2/server_connection.h"
 
 // What a client's frames cost and whether they may come now. The session is lenient in both.
 namespace sluice::http2 {
 
 bool ServerConnection::frame_begins(const FrameHeader& frame) {
-  const bool is_message = frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_DATA;
-  if (is_message && !check_state(frame)) return false;
-  if (frame.type == NGHTTP2_HEADERS || frame.type == NGHTTP2_CONTINUATION) {
-    if (frame.type == NGHTTP2_HEADERS) guard_.useful_frame();
-    return charge_block(frame);
-  }
-  if (frame.type == NGHTTP2_DATA) {
-    if (frame.length != 0) guard_.useful_frame();
-    if (frame.length != 0 || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
+  const bool is_head = frame.type == NGHTTP2_HEADERS;
+  if ((is_head || frame.type == NGHTTP2_CONTINUATION) && !charge_block(frame)) return false;
+  if (frame.type == NGHTTP2_CONTINUATION) return true;
+  if (is_head || frame.type == NGHTTP2_DATA) {
+    const Fate fate = fate_of(frame);
+    if (fate == Fate::kCut) return false;
+    if (fate == Fate::kMessage) {
+      const bool useful = is_head || frame.length != 0;
+      if (useful) guard_.useful_frame();
+      if (useful || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
+    }
   }
   if (guard_.control_frame(loop_.now(), frame.type == NGHTTP2_SETTINGS ? FloodGuard::kSettingsCost : 1))
     return true;
@@ -41,29 +41,23 @@ bool ServerConnection::charge_block(const FrameHeader& frame) {
 // The session forgets streams that are closed, and ignores what comes for them: right where the gateway
 // closed one, but a client that closed it itself has made a mistake (RFC 9113 5.1), and so has one whose
 // identifiers do not grow (5.1.1).
-bool ServerConnection::check_state(const FrameHeader& frame) {
+ServerConnection::Fate ServerConnection::fate_of(const FrameHeader& frame) {
   const std::int32_t id = frame.stream_id;
   const bool is_clients = id % 2 == 1;
-  if (!is_clients || last_goaway_sent_ || nghttp2_session_find_stream(session_.get(), id) != nullptr) {
-    last_stream_id_ = std::max(last_stream_id_, id);
-    return true;
-  }
+  if (!is_clients || nghttp2_session_find_stream(session_.get(), id) != nullptr) return Fate::kMessage;
+  if (last_goaway_sent_) return Fate::kIgnored;
   if (id > last_stream_id_) {
     if (frame.type == NGHTTP2_HEADERS) last_stream_id_ = id;
-    return true;
+    return Fate::kMessage;
   }
-  switch (closed_streams_.find(id)) {
-    case ClosedStreams::How::kByUs:
-      return true;
-    case ClosedStreams::How::kByClient:
-      cut(Cut::kProtocolError, ErrorCode::kStreamClosed);
-      return false;
-    case ClosedStreams::How::kUnknown:
-      break;
+  const ClosedStreams::How how = closed_streams_.find(id);
+  if (how == ClosedStreams::How::kByClient) {
+    cut(Cut::kProtocolError, ErrorCode::kStreamClosed);
+    return Fate::kCut;
   }
-  if (frame.type == NGHTTP2_DATA) return true;
+  if (how == ClosedStreams::How::kByUs || frame.type == NGHTTP2_DATA) return Fate::kIgnored;
   cut(Cut::kProtocolError, ErrorCode::kProtocolError);
-  return false;
+  return Fate::kCut;
 }
 
 // Priorities are turned off, and with them the session's checks of the frames (RFC 7540 5.3.1, RFC 9113 6.3).

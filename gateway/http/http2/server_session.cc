@@ -36,8 +36,8 @@ OptionPtr options() {
   if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
-  nghttp2_option_set_max_outbound_ack(option, ServerConnection::kMaxQueuedAnswers);
   // The connection's own limits come first and say why.
+  nghttp2_option_set_max_outbound_ack(option, std::size_t{1} << 20);
   nghttp2_option_set_max_continuations(option, ServerConnection::kMaxContinuations + 1);
   nghttp2_option_set_stream_reset_rate_limit(option, 2 * FloodGuard::kResets,
                                              2 * FloodGuard::kResetsPerSecond);

@@ -45,7 +45,14 @@ void ServerConnection::Stream::work_ended(bool answered) {
   if (closed_) return connection_.remove(*this);
   body_.discard();
   // Cancelled, or failed in the middle of an answer: the client must not take what it has for all of it.
-  if (!answered) reset(ErrorCode::kInternalError);
+  if (answered) return;
+  failing_ = true;
+  reset_if_failing();
+}
+
+// What was written before the failure tells of it, an error event perhaps: it goes first.
+void ServerConnection::Stream::reset_if_failing() {
+  if (failing_ && out_.empty()) reset(ErrorCode::kInternalError);
 }
 
 void ServerConnection::Stream::reset(ErrorCode code) {
@@ -65,18 +72,19 @@ void ServerConnection::Stream::close() noexcept {
 }
 
 void ServerConnection::Stream::has_unsent() noexcept {
-  if (!stalled_since_ && !ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
+  if (!stalled_.running() && !ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
 }
 
 void ServerConnection::Stream::note_stall() {
-  if (closed_ || stalled_since_ || out_.empty()) return;
-  stalled_since_ = connection_.loop_.now();
+  if (closed_ || stalled_.running() || out_.empty()) return;
+  const TimePoint now = connection_.loop_.now();
+  stalled_.begin(now);
   ++connection_.counts_.stalled_streams;
-  connection_.loop_.arm(stall_, *stalled_since_ + connection_.limits_.write_timeout);
+  connection_.loop_.arm(stall_, now + connection_.limits_.write_timeout);
 }
 
 void ServerConnection::Stream::on_body_taken() {
-  if (stalled_since_) {
+  if (stalled_.running()) {
     if (out_.empty()) {
       end_stall();
     } else {
@@ -84,18 +92,14 @@ void ServerConnection::Stream::on_body_taken() {
     }
   }
   if (!out_.lent()) writer_.room();
+  reset_if_failing();
 }
 
 void ServerConnection::Stream::end_stall() noexcept {
   stall_.disarm();
-  if (!stalled_since_) return;
-  stalled_ += connection_.loop_.now() - *stalled_since_;
-  stalled_since_.reset();
+  if (!stalled_.running()) return;
+  stalled_.end(connection_.loop_.now());
   --connection_.counts_.stalled_streams;
-}
-
-Duration ServerConnection::Stream::stalled_for() const noexcept {
-  return stalled_since_ ? stalled_ + (connection_.loop_.now() - *stalled_since_) : stalled_;
 }
 
 void ServerConnection::Stream::stalled_too_long(void* self) {

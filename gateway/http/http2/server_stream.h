@@ -10,6 +10,7 @@
 #include "gateway/http/http2/server_body.h"
 #include "gateway/http/http2/server_connection.h"
 #include "gateway/http/http2/server_writer.h"
+#include "gateway/http/stall_clock.h"
 #include "gateway/runtime/child.h"
 #include "gateway/runtime/frame_pool.h"
 
@@ -69,10 +70,11 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
   // After a flush: what is still here waits for the client.
   void note_stall();
   // How long the client has had no room for what was written.
-  Duration stalled_for() const noexcept;
+  Duration stalled_for() const noexcept { return stalled_.total(connection_.loop_.now()); }
 
  private:
   void on_body_taken() override;
+  void reset_if_failing();
   void end_stall() noexcept;
   static void stalled_too_long(void* self);
 
@@ -88,8 +90,8 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
   Writer writer_;
   Child<Result<void>>* work_ = nullptr;
   Timer stall_;
-  std::optional<TimePoint> stalled_since_;
-  Duration stalled_{};
+  StallClock stalled_;
+  bool failing_ = false;  // its work ended in the middle of the answer
   bool closed_ = false;
   bool reset_sent_ = false;
   bool client_ended_ = false;  // END_STREAM or RST_STREAM

@@ -24,8 +24,6 @@ class Protocol:
         listener = {"name": "public", "address": "127.0.0.1:0"}
         if self.encrypted:
             listener["tls"] = {"certificates": [certificates.server().files]} | (tls or {})
-        if self.http2:
-            http = {"max_streams": 128} | (http or {})
         return listener | ({"http": http} if http else {})
 
 
