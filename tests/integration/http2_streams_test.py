@@ -110,6 +110,37 @@ def _(t, start):
         assert exchange.read_to_end() == b""
 
 
+@case("of a hundred streams one is not read: the others keep their pace, and the stall is told")
+def _(t, start):
+    upstream = t.upstream()
+    sluice, client = start(upstream, (frames.INITIAL_WINDOW_SIZE, 1000))
+    asked, backends = [], []
+    for i in range(100):
+        asked.append(client.begin(body=b"%d" % i))
+        backends.append(upstream.accept())
+        backends[i].read_request()
+        backends[i].send(EVENTS_HEAD)
+    first = b"".join(event("x" * 90) for _ in range(100))
+    backends[0].send(chunk(first))
+    stuck = client.connection.streams[1]
+    while len(stuck.content) < 1000:
+        client.connection.pump()
+    for turn in range(30):
+        for i in range(1, 100):
+            backends[i].send(chunk(event(f"{i}:{turn}")))
+        for i in range(1, 100):
+            assert asked[i].read(len(event(f"{i}:{turn}"))) == event(f"{i}:{turn}")
+    assert sluice.metrics().sum("sluice_http2_stalled_streams") == 1
+    for backend in backends:
+        backend.send(LAST_CHUNK)
+    assert asked[0].read_to_end() == first
+    for exchange in asked[1:]:
+        assert exchange.read_to_end() == b""
+    stalled = [line["client_stalled_ms"] for line in sluice.access_log(100) if "client_stalled_ms" in line]
+    assert len(stalled) == 1 and stalled[0] > 0, stalled
+    assert sluice.metrics().sum("sluice_http2_stalled_streams") == 0
+
+
 # Windows and frames --------------------------------------------------------------------------------------------------
 
 

@@ -49,6 +49,14 @@ TEST(AccessLogTest, ALineTellsWhatHappened) {
       "\"response_bytes\":9,\"events\":3,\"prompt_tokens\":11,\"completion_tokens\":3}");
 }
 
+TEST(AccessLogTest, AClientThatHadNoRoomIsTold) {
+  ExchangeRecord r = record();
+  EXPECT_EQ(access_log_line(r).find("client_stalled_ms"), std::string::npos);
+  r.client_stalled = milliseconds(2500);
+  EXPECT_NE(access_log_line(r).find("\"client_stalled_ms\":2500.000,\"request_bytes\""), std::string::npos)
+      << access_log_line(r);
+}
+
 TEST(AccessLogTest, AnEncryptedConnectionAndItsClientAreTold) {
   ExchangeRecord r = record();
   EXPECT_EQ(access_log_line(r).find("tls"), std::string::npos);
