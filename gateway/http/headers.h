@@ -57,6 +57,8 @@ class Headers {
   void append_to(std::string& out) const;
   // The bytes of all names and values.
   std::size_t bytes() const noexcept;
+  // What they lie in: removed ones still take room.
+  std::size_t block_bytes() const noexcept { return block_.size(); }
 
   // For parsers: the block of bytes that ranges point into, and a field in it.
   void assign_block(std::string_view block) { block_.assign(block); }
@@ -65,7 +67,11 @@ class Headers {
   }
   ByteRange append_text(std::string_view text);
   void add_range(ByteRange name, ByteRange value, HeaderId id) { entries_.push_back({name, value, id}); }
-  void reserve(std::size_t fields) { entries_.reserve(fields); }
+  // Room for so many fields, and for so many bytes of names and values.
+  void reserve(std::size_t fields, std::size_t bytes = 0) {
+    entries_.reserve(fields);
+    block_.reserve(bytes);
+  }
 
  private:
   struct Entry {

@@ -64,12 +64,19 @@ Task<void> Server::serve(std::unique_ptr<Transport> transport) {
     co_return;
   }
   if (!options->tls) {
-    ProtocolChoice choice(*transport, options->limits);
-    co_await run(choice);
-    if (choice.protocol() == ProtocolChoice::Protocol::kHttp1) {
-      co_await serve_http1(std::move(transport), *options, choice.take_received());
-    } else if (choice.protocol() == ProtocolChoice::Protocol::kHttp2) {
-      co_await serve_http2(std::move(transport), *options, choice.take_received());
+    ProtocolChoice::Protocol protocol{};
+    ReceivedBytes received;
+    {
+      // Gone before the codec takes over: as long as it is there, it is a connection without a request.
+      ProtocolChoice choice(*transport, options->limits);
+      co_await run(choice);
+      protocol = choice.protocol();
+      received = choice.take_received();
+    }
+    if (protocol == ProtocolChoice::Protocol::kHttp1) {
+      co_await serve_http1(std::move(transport), *options, std::move(received));
+    } else if (protocol == ProtocolChoice::Protocol::kHttp2) {
+      co_await serve_http2(std::move(transport), *options, std::move(received));
     }
     co_return;
   }

@@ -164,6 +164,9 @@ RequestHead upstream_head(const ServerStream& stream, const ClientAddress& clien
   Headers& headers = head.headers;
   const Forwarded forwarded = forwarded_by(stream, client);
   headers.remove_if(speaks_for_a_proxy);
+  constexpr std::size_t kAddedFields = 8;
+  constexpr std::size_t kAddedBytes = 384;
+  headers.reserve(headers.size() + kAddedFields, headers.block_bytes() + kAddedBytes);
   // A tracestate belongs to the traceparent it came with.
   if (!trace.continued) headers.remove(HeaderId::kTracestate);
   const std::string via(headers.get(HeaderId::kVia));

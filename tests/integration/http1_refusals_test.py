@@ -79,7 +79,8 @@ refusal("a name in brackets is refused", head("GET /v1/x HTTP/1.1", "X(A): b"), 
 
 refusal("a request line without a version is refused", b"GET /v1/x\r\nHost: h\r\n\r\n", 400)
 refusal("a version in lower case is refused", head("GET /v1/x http/1.1"), 400)
-refusal("HTTP/2's preface is refused", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505)
+refusal("HTTP/2's preface is refused where HTTP/2 is off", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505,
+        listeners=[{"name": "public", "address": "127.0.0.1:0", "http": {"max_streams": 0}}])
 refusal("HTTP/0.9 is refused", head("GET /v1/x HTTP/0.9"), 505)
 refusal("a version of two digits is refused", head("GET /v1/x HTTP/1.10"), 400)
 refusal("a blank behind the version is refused", head("GET /v1/x HTTP/1.1 "), 400)

@@ -44,7 +44,9 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
   head_.append(" ").append(reason_phrase(head.status)).append("\r\n");
   head.headers.append_to(head_);
   if (!head.headers.has(HeaderId::kDate)) {
-    head_.append("date: ").append(http_date(connection_.transport_->loop().time().wall())).append("\r\n");
+    head_.append("date: ")
+        .append(HttpDate(connection_.transport_->loop().time().wall()).view())
+        .append("\r\n");
   }
   // RFC 9110 8.6: no Content-Length in 1xx and 204; to HEAD and in 304 it tells what GET would have sent.
   if (head.content_length && head.status != 204 && head.status >= 200) {

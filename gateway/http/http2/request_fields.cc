@@ -9,6 +9,10 @@
 namespace sluice::http2 {
 namespace {
 
+// What most clients send.
+constexpr std::size_t kExpectedFields = 16;
+constexpr std::size_t kExpectedBytes = 512;
+
 RequestFields::Failure malformed(const char* why) {
   return {Error{ErrorKind::kMalformedRequest, why}, true};
 }
@@ -23,6 +27,7 @@ void RequestFields::add(std::string_view name, std::string_view value) {
   if (charged_ > limits_.max_head_bytes) too_large_ = true;
   if (too_large_) return;
   if (name.starts_with(':')) return add_pseudo(name, value);
+  if (head_.headers.empty()) head_.headers.reserve(kExpectedFields, kExpectedBytes);
   if (head_.headers.size() == limits_.max_headers) {
     too_large_ = true;
   } else if (name == "cookie") {

@@ -12,6 +12,13 @@
 #include "gateway/http/trailers.h"
 
 namespace sluice::http2 {
+namespace {
+
+// Of an answer's head.
+constexpr std::size_t kExpectedFields = 16;
+constexpr std::size_t kExpectedBytes = 512;
+
+}  // namespace
 
 // The body's bytes are the sender's for as long as it waits. If it leaves before frames took them, the
 // request is incomplete for good.
@@ -189,6 +196,7 @@ bool RequestStream::field(std::string_view name, std::string_view value) {
     head_.content_length = length;
     return true;
   }
+  if (head_.headers.empty()) head_.headers.reserve(kExpectedFields, kExpectedBytes);
   head_.headers.add(name, value);
   return true;
 }

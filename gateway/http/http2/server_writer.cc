@@ -56,7 +56,8 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
 void ServerConnection::Writer::send_head(bool has_body) {
   if (!head_) return;
   ServerConnection& connection = stream_.connection();
-  if (!submit_response(*connection.session_, stream_.id(), *head_, http_date(connection.loop_.time().wall()),
+  if (!submit_response(*connection.session_, stream_.id(), *head_,
+                       HttpDate(connection.loop_.time().wall()).view(),
                        has_body ? &stream_.out() : nullptr)) {
     state_ = State::kBroken;
   }

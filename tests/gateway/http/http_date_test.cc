@@ -6,7 +6,7 @@ namespace sluice {
 namespace {
 
 std::string at(std::int64_t unix_seconds) {
-  return http_date(WallTime(std::chrono::seconds(unix_seconds)));
+  return std::string(HttpDate(WallTime(std::chrono::seconds(unix_seconds))).view());
 }
 
 TEST(HttpDate, KnownInstantsReadAsRfc9110Says) {
@@ -19,14 +19,14 @@ TEST(HttpDate, KnownInstantsReadAsRfc9110Says) {
 }
 
 TEST(HttpDate, FractionsOfASecondAreCutOff) {
-  EXPECT_EQ(http_date(WallTime(std::chrono::milliseconds(1'999))), at(1));
+  EXPECT_EQ(HttpDate(WallTime(std::chrono::milliseconds(1'999))).view(), at(1));
 }
 
 TEST(HttpDate, EveryMonthHasItsName) {
   const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   for (unsigned m = 1; m <= 12; ++m) {
     const std::chrono::sys_days day{std::chrono::year(2023) / m / 15};
-    EXPECT_EQ(http_date(WallTime(day.time_since_epoch())).substr(8, 3), months[m - 1]);
+    EXPECT_EQ(HttpDate(WallTime(day.time_since_epoch())).view().substr(8, 3), months[m - 1]);
   }
 }
 

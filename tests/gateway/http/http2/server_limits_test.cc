@@ -365,4 +365,44 @@ TEST(Http2Limits, AClientThatDoesNotAnswerTheDrainsPingIsToldTheLastStreamByEndI
 }
 
 }  // namespace
+
+TEST(Http2Limits, HeadTimeoutIsOfTheWholePrefaceAndHead) {
+  const std::string opened = std::string(kPreface) + frame(NGHTTP2_SETTINGS, 0, 0);
+  const std::string head = headers(1, get_block());
+  const std::string cases[] = {
+      std::string(kPreface.substr(0, 10)),  // half a preface
+      std::string(kPreface),                // without SETTINGS
+      opened + head.substr(0, 5),           // half a frame's header
+      opened + head.substr(0, 20),          // half a frame
+      opened + headers(1, get_block(), NGHTTP2_FLAG_END_STREAM) + continuation(1, {}),
+  };
+  for (const std::string& bytes : cases) {
+    SCOPED_TRACE(bytes.size());
+    ServedHttp2 s({}, 65535, 1024 * 1024, false);
+    s.peer->put_raw(bytes);
+    s.t.turn();
+    s.t.advance(s.limits.head_timeout - milliseconds(1));
+    EXPECT_EQ(s.cuts(Cut::kHeadTimeout), 0u);
+    s.t.advance(milliseconds(1) + kTick);
+    EXPECT_EQ(s.cuts(Cut::kHeadTimeout), 1u);
+    s.peer->leave();
+    s.t.turn();
+    EXPECT_TRUE(s.gone());
+  }
+}
+
+TEST(Http2Limits, AHeadThatDripsGainsNoTime) {
+  ServedHttp2 s;
+  s.peer->put_raw(headers(1, get_block(), NGHTTP2_FLAG_END_STREAM));
+  s.t.turn();
+  for (int i = 0; i < 9; ++i) {
+    s.t.advance(seconds(1));
+    s.peer->put_raw(continuation(1, {}));
+    s.t.turn();
+    EXPECT_EQ(s.cuts(Cut::kHeadTimeout), 0u);
+  }
+  s.t.advance(seconds(1) + kTick);
+  EXPECT_EQ(s.cuts(Cut::kHeadTimeout), 1u);
+}
+
 }  // namespace sluice::http2::test
