@@ -35,6 +35,8 @@ def connect(address):
         s = socket.socket(socket.AF_UNIX)
     else:
         s = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        # As every client of HTTP/2 does: small frames must not wait for the peer's delayed acknowledgement.
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     s.settimeout(PATIENCE)
     s.connect(address)
     return wire.Wire(s)
