@@ -29,10 +29,8 @@ bool OutgoingBody::write(std::string_view bytes) {
   if (abandoned_) return true;
   const bool fits = size() + bytes.size() <= kBufferBytes;
   if (fits) {
-    if (begin_ == buffer_.size()) {
-      buffer_.clear();
-      begin_ = 0;
-    }
+    // What was sent is dropped each time: a client that always leaves one byte unread must not make it grow.
+    buffer_.erase(0, std::exchange(begin_, 0));
     buffer_.append(bytes);
   } else {
     borrowed_ = bytes;

@@ -131,7 +131,8 @@ ServerConnection::Stream* ServerConnection::find(std::int32_t stream_id) const n
 
 void ServerConnection::head_begins(std::int32_t stream_id) {
   if (state_ != State::kOpen) return;
-  if (stream_count_ >= limits_.max_streams || heads_bytes_ >= kMaxHeads) {
+  // After the last GOAWAY was submitted, and until it leaves, the session would still serve what it disowns.
+  if (last_goaway_sent_ || stream_count_ >= limits_.max_streams || heads_bytes_ >= kMaxHeads) {
     ++counts_.refused_streams;
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_REFUSED_STREAM);
     return;
