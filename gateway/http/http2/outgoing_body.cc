@@ -69,6 +69,7 @@ std::ptrdiff_t OutgoingBody::pack(std::size_t wanted, std::uint32_t& flags) {
   flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (ended_ && length == size()) {
     flags |= NGHTTP2_DATA_FLAG_EOF;
+    end_packed_ = true;
     if (trailers_ != nullptr) {
       flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       if (!submit_trailers(session_, stream_id_, *trailers_)) return NGHTTP2_ERR_CALLBACK_FAILURE;

@@ -53,6 +53,8 @@ class OutgoingBody {
   void abandon() noexcept;
 
   bool empty() const noexcept { return begin_ == buffer_.size() && borrowed_.empty(); }
+  // Bytes, or the end that was announced, have yet to be taken by frames: a shut window holds back both.
+  bool pending() const noexcept { return !abandoned_ && (!empty() || (ended_ && !end_packed_)); }
 
   // The session's data source: reserves up to `wanted` bytes for one frame, then moves them.
   std::ptrdiff_t pack(std::size_t wanted, std::uint32_t& flags);
@@ -71,6 +73,7 @@ class OutgoingBody {
   std::string_view borrowed_;  // behind the buffer's bytes
   std::unique_ptr<Headers> trailers_;
   bool ended_ = false;
+  bool end_packed_ = false;
   bool deferred_ = false;  // the session does not ask until resumed
   bool abandoned_ = false;
 };

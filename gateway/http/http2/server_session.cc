@@ -223,6 +223,9 @@ void ServerConnection::frame_sent(std::uint8_t type, std::uint8_t flags, std::in
       guard_.useful_frame();
       break;
     case NGHTTP2_HEADERS:
+      // Trailers: their empty DATA frame is never sent.
+      if (Stream* stream = find(stream_id); stream != nullptr && (flags & NGHTTP2_FLAG_END_STREAM) != 0)
+        stream->end_stall();
       break;
     default:
       return;

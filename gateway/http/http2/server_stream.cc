@@ -76,7 +76,7 @@ void ServerConnection::Stream::has_unsent() noexcept {
 }
 
 void ServerConnection::Stream::note_stall() {
-  if (closed_ || stalled_.running() || out_.empty()) return;
+  if (closed_ || stalled_.running() || !out_.pending()) return;
   const TimePoint now = connection_.loop_.now();
   stalled_.begin(now);
   ++connection_.counts_.stalled_streams;
@@ -85,7 +85,7 @@ void ServerConnection::Stream::note_stall() {
 
 void ServerConnection::Stream::on_body_taken() {
   if (stalled_.running()) {
-    if (out_.empty()) {
+    if (!out_.pending()) {
       end_stall();
     } else {
       connection_.loop_.arm(stall_, connection_.loop_.now() + connection_.limits_.write_timeout);

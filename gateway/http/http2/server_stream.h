@@ -69,13 +69,13 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
   void has_unsent() noexcept;
   // After a flush: what is still here waits for the client.
   void note_stall();
+  void end_stall() noexcept;
   // How long the client has had no room for what was written.
   Duration stalled_for() const noexcept { return stalled_.total(connection_.loop_.now()); }
 
  private:
   void on_body_taken() override;
   void reset_if_failing();
-  void end_stall() noexcept;
   static void stalled_too_long(void* self);
 
   ServerConnection& connection_;

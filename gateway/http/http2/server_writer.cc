@@ -99,6 +99,7 @@ Task<Result<void>> ServerConnection::Writer::finish(std::string_view bytes, cons
   state_ = State::kFinished;
   if (head_alone) return Result<void>();
   stream_.out().end(trailers);
+  stream_.has_unsent();
   return send(bytes);
 }
 

@@ -304,6 +304,28 @@ TEST(Http2Limits, AWindowThatOpensABitNowAndThenPutsWriteTimeoutOff) {
   EXPECT_EQ(s.peer->answer(id).body.size(), 10u);
 }
 
+// An empty DATA frame needs no window (RFC 9113 6.9), but the session sends none through one that is shut.
+TEST(Http2Limits, AnEndBehindAShutWindowIsGivenUpToo) {
+  for (const bool with_trailers : {false, true}) {
+    ServedHttp2 s({}, 100);
+    s.peer->hold_windows();
+    s.handler.script = [with_trailers](ServerStream& stream) -> Task<Result<void>> {
+      (void)co_await stream.client.start(ResponseHead());
+      (void)co_await stream.client.write(std::string(100, 'a'));
+      (void)co_await stream.client.flush();
+      Headers trailers;
+      if (with_trailers) trailers.add("x-t", "1");
+      co_return co_await stream.client.finish({}, &trailers);
+    };
+    const auto id = s.peer->get("/");
+    s.peer->turn();
+    EXPECT_EQ(s.peer->answer(id).body.size(), 100u);
+    s.advance(s.limits.write_timeout + kTick);
+    EXPECT_EQ(s.connection->streams(), 0u) << with_trailers;
+    EXPECT_EQ(s.counts.stalled_streams, 0);
+  }
+}
+
 TEST(Http2Limits, ASocketThatTakesNothingIsResetAfterWriteTimeout) {
   ServedHttp2 s({}, 1'000'000, 4'096);
   s.handler.script = answers_with(500'000);
