@@ -309,10 +309,11 @@ TEST(Http2Limits, AnEndBehindAShutWindowIsGivenUpToo) {
   for (const bool with_trailers : {false, true}) {
     ServedHttp2 s({}, 100);
     s.peer->hold_windows();
-    s.handler.script = [with_trailers](ServerStream& stream) -> Task<Result<void>> {
+    Signal content_left(s.t.loop);
+    s.handler.script = [&content_left, with_trailers](ServerStream& stream) -> Task<Result<void>> {
       (void)co_await stream.client.start(ResponseHead());
       (void)co_await stream.client.write(std::string(100, 'a'));
-      (void)co_await stream.client.flush();
+      co_await content_left.wait();
       Headers trailers;
       if (with_trailers) trailers.add("x-t", "1");
       co_return co_await stream.client.finish({}, &trailers);
@@ -320,6 +321,8 @@ TEST(Http2Limits, AnEndBehindAShutWindowIsGivenUpToo) {
     const auto id = s.peer->get("/");
     s.peer->turn();
     EXPECT_EQ(s.peer->answer(id).body.size(), 100u);
+    content_left.notify_all();
+    s.peer->turn();
     s.advance(s.limits.write_timeout + kTick);
     EXPECT_EQ(s.connection->streams(), 0u) << with_trailers;
     EXPECT_EQ(s.counts.stalled_streams, 0);
