@@ -6,6 +6,8 @@
 #include <cstring>
 #include <span>
 
+#include "gateway/http/http2/free_memory.h"
+
 namespace sluice::http2 {
 namespace {
 
@@ -36,7 +38,7 @@ void FrameSender::stop() noexcept {
   if (blocked_) transport_.listen(Direction::kWrite, nullptr);
   blocked_ = false;
   block_.release();
-  overflow_.clear();
+  free_memory(overflow_);
   begin_ = end_ = overflow_begin_ = 0;
 }
 
@@ -113,7 +115,7 @@ void FrameSender::write() {
     return;
   }
   block_.release();
-  overflow_ = {};
+  free_memory(overflow_);
   begin_ = end_ = overflow_begin_ = 0;
   progress_.notify_all();
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "gateway/http/http2/frame_sender.h"
+#include "gateway/http/http2/free_memory.h"
 #include "gateway/http/http2/message_heads.h"
 
 namespace sluice::http2 {
@@ -48,7 +49,7 @@ void OutgoingBody::end(const Headers* trailers) {
 void OutgoingBody::abandon() noexcept {
   abandoned_ = true;
   borrowed_ = {};
-  buffer_ = {};
+  free_memory(buffer_);
   begin_ = 0;
   trailers_.reset();
 }

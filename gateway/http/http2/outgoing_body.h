@@ -53,6 +53,8 @@ class OutgoingBody {
   void abandon() noexcept;
 
   bool empty() const noexcept { return begin_ == buffer_.size() && borrowed_.empty(); }
+  // Of the buffer, in bytes: at most twice kBufferBytes, however slowly the peer takes what is in it.
+  std::size_t memory() const noexcept { return buffer_.capacity(); }
   // Bytes, or the end that was announced, have yet to be taken by frames: a shut window holds back both.
   bool pending() const noexcept { return !abandoned_ && (!empty() || (ended_ && !end_packed_)); }
 

@@ -40,7 +40,8 @@ RequestStream::RequestStream(ClientConnection& connection)
       body_(*connection.session_, connection.sender_, *this),
       arrived_(connection.loop_),
       taken_(connection.loop_),
-      reused_(connection.used_ && connection.stream_count_ == 0) {}
+      reused_(connection.used_ && connection.stream_count_ == 0),
+      arriving_(connection.limits_.stream_window) {}
 
 RequestStream::~RequestStream() {
   cancel();
@@ -213,12 +214,7 @@ void RequestStream::head_ends() {
 
 void RequestStream::content(std::string_view bytes) {
   if (failure_) return;
-  const std::size_t needed = waiting_.size() + bytes.size();
-  if (needed > waiting_.capacity()) {
-    waiting_.reserve(std::max<std::size_t>(
-        needed, std::min<std::size_t>(2 * waiting_.capacity(), connection_.limits_.stream_window)));
-  }
-  waiting_.append(bytes);
+  arriving_.append(bytes);
   arrived_.notify_all();
 }
 
@@ -293,29 +289,27 @@ void RequestStream::give_back(std::size_t bytes) {
 }
 
 Result<BodyPiece> RequestStream::take() {
-  borrowed_.swap(waiting_);
-  return BodyPiece{borrowed_, ended_};
+  const std::string_view piece = arriving_.take();
+  return BodyPiece{piece, ended_};
 }
 
 Task<Result<BodyPiece>> RequestStream::read(TimePoint deadline) {
-  give_back(borrowed_.size());
-  borrowed_.clear();
-  if (!waiting_.empty()) return take();
+  give_back(arriving_.give_back());
+  if (!arriving_.empty()) return take();
   if (ended_) {
-    borrowed_ = {};
+    arriving_.clear();
     return Result<BodyPiece>(BodyPiece{{}, true});
   }
   if (failure_) return Result<BodyPiece>(fail(*failure_));
-  if (borrowed_.capacity() > kKeptBytes) borrowed_ = {};
-  if (waiting_.capacity() > kKeptBytes) waiting_ = {};
+  arriving_.trim();
   return read_slowly(deadline);
 }
 
 Task<Result<BodyPiece>> RequestStream::read_slowly(TimePoint deadline) {
-  while (waiting_.empty() && !ended_) {
+  while (arriving_.empty() && !ended_) {
     if (failure_) co_return fail(*failure_);
     const bool in_time = co_await arrived_.wait(deadline);
-    if (!in_time && waiting_.empty() && !ended_ && !failure_)
+    if (!in_time && arriving_.empty() && !ended_ && !failure_)
       co_return fail(ErrorKind::kUpstreamTimeout, "the backend's answer stalled");
   }
   co_return take();

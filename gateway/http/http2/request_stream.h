@@ -9,6 +9,7 @@
 #include "gateway/http/client_stream.h"
 #include "gateway/http/http2/client_connection.h"
 #include "gateway/http/http2/outgoing_body.h"
+#include "gateway/http/http2/piece_buffer.h"
 #include "gateway/runtime/signal.h"
 
 namespace sluice::http2 {
@@ -36,7 +37,7 @@ class RequestStream final : public ClientStream,
                                const Headers* trailers = nullptr) override;
   Task<Result<ResponseHead>> read_head(TimePoint deadline) override;
   Task<Result<BodyPiece>> read(TimePoint deadline) override;
-  bool has_buffered() const noexcept override { return ended_ || !waiting_.empty(); }
+  bool has_buffered() const noexcept override { return ended_ || !arriving_.empty(); }
   const Headers* trailers() const noexcept override { return &trailers_; }
   void abort() noexcept override;
   bool reusable() const noexcept override { return ended_ && request_sent_ && !failure_; }
@@ -44,7 +45,7 @@ class RequestStream final : public ClientStream,
   // An answer, or more of one, may still come.
   bool expects_more() const noexcept { return !ended_ && !failure_; }
   // Unread bytes and those lent to the reader.
-  std::size_t held_bytes() const noexcept { return waiting_.size() + borrowed_.size(); }
+  std::size_t held_bytes() const noexcept { return arriving_.held(); }
 
  private:
   friend class ClientConnection;
@@ -76,8 +77,6 @@ class RequestStream final : public ClientStream,
 
   // Interim answers before the final one; more is a backend gone wrong.
   static constexpr int kMaxInterim = 8;
-  // A buffer of this size stays with the stream while it waits, so that a token costs no allocation.
-  static constexpr std::size_t kKeptBytes = 1024;
 
   ClientConnection& connection_;
   std::int32_t id_ = 0;
@@ -103,8 +102,7 @@ class RequestStream final : public ClientStream,
   std::size_t fields_ = 0;
   ResponseHead head_;
   Headers trailers_;
-  std::string waiting_;   // arrived and not yet read
-  std::string borrowed_;  // the piece that was read last
+  PieceBuffer arriving_;
   std::optional<Error> failure_;
 };
 

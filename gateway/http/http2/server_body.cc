@@ -2,7 +2,6 @@
 
 #include <nghttp2/nghttp2.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "gateway/http/http1/chunked_decoder.h"
@@ -15,6 +14,7 @@ namespace sluice::http2 {
 ServerConnection::Body::Body(Stream& stream)
     : stream_(stream),
       changed_(stream.connection().loop_),
+      arriving_(kStreamWindow),
       limit_(stream.connection().limits_.max_body_bytes) {}
 
 void ServerConnection::Body::expect(std::optional<std::uint64_t> length, bool expects_continue) noexcept {
@@ -23,19 +23,12 @@ void ServerConnection::Body::expect(std::optional<std::uint64_t> length, bool ex
   expects_continue_ = expects_continue && !ended_;
 }
 
+// The connection's window is the session's caller's to give back: only the stream's is this body's to hold.
 void ServerConnection::Body::arrived(std::string_view bytes) {
   if (discarding_) return give_back(bytes.size());
   received_ += bytes.size();
-  if (failed_) {
-    // The stream's window stays shut; the connection's is not this stream's to hold.
-    nghttp2_session_consume_connection(stream_.connection().session_.get(), bytes.size());
-    return stream_.connection().sender_.schedule();
-  }
-  const std::size_t needed = waiting_.size() + bytes.size();
-  if (needed > waiting_.capacity()) {
-    waiting_.reserve(std::max(needed, std::min<std::size_t>(2 * waiting_.capacity(), kStreamWindow)));
-  }
-  waiting_.append(bytes);
+  if (failed_) return;  // the window stays shut
+  arriving_.append(bytes);
   changed_.notify_all();
 }
 
@@ -55,30 +48,20 @@ void ServerConnection::Body::ended() {
 
 void ServerConnection::Body::discard() {
   if (std::exchange(discarding_, true)) return;
-  give_back(waiting_.size() + borrowed_.size());
-  waiting_ = {};
-  borrowed_ = {};
+  give_back(arriving_.held());
+  arriving_.clear();
 }
 
 void ServerConnection::Body::give_back(std::size_t bytes) {
-  if (bytes == 0) return;
+  if (bytes == 0 || ended_ || stream_.closed()) return;
   ServerConnection& connection = stream_.connection();
-  if (ended_ || stream_.closed()) {
-    nghttp2_session_consume_connection(connection.session_.get(), bytes);
-  } else {
-    nghttp2_session_consume(connection.session_.get(), stream_.id(), bytes);
-  }
+  nghttp2_session_consume_stream(connection.session_.get(), stream_.id(), bytes);
   connection.sender_.schedule();
 }
 
 std::unexpected<Error> ServerConnection::Body::failure(ErrorKind kind, const char* detail) {
   failed_ = true;
-  const std::size_t unread = waiting_.size();
-  waiting_ = {};
-  if (unread != 0) {
-    nghttp2_session_consume_connection(stream_.connection().session_.get(), unread);
-    stream_.connection().sender_.schedule();
-  }
+  arriving_.clear();
   return fail(kind, detail);
 }
 
@@ -92,24 +75,22 @@ TimePoint ServerConnection::Body::wait_until() const noexcept {
 
 Result<BodyPiece> ServerConnection::Body::take() {
   if (received_ > limit_) return failure(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
-  borrowed_.swap(waiting_);
-  return BodyPiece{borrowed_, ended_};
+  const std::string_view piece = arriving_.take();
+  return BodyPiece{piece, ended_};
 }
 
 Task<Result<BodyPiece>> ServerConnection::Body::read() {
   if (failed_) return Result<BodyPiece>(fail(ErrorKind::kMalformedRequest, "the body broke off before"));
-  give_back(borrowed_.size());
-  borrowed_.clear();
-  if (ended_ && waiting_.empty()) {
+  give_back(arriving_.give_back());
+  if (ended_ && arriving_.empty()) {
     // The last piece is no longer borrowed: nothing is held while the answer takes its time.
-    borrowed_ = {};
+    arriving_.clear();
     return Result<BodyPiece>(BodyPiece{{}, true});
   }
   if (length_ && *length_ > limit_)
     return Result<BodyPiece>(failure(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes"));
-  if (!waiting_.empty()) return take();
-  if (borrowed_.capacity() > kKeptBytes) borrowed_ = {};
-  if (waiting_.capacity() > kKeptBytes) waiting_ = {};
+  if (!arriving_.empty()) return take();
+  arriving_.trim();
   return read_slowly();
 }
 
@@ -119,7 +100,7 @@ Task<Result<BodyPiece>> ServerConnection::Body::read_slowly() {
     (void)submit_interim(*connection.session_, stream_.id(), 100);
     connection.sender_.schedule();
   }
-  while (waiting_.empty() && !ended_) {
+  while (arriving_.empty() && !ended_) {
     const TimePoint began = connection.loop_.now();
     const bool in_time = co_await changed_.wait(wait_until());
     waited_ += connection.loop_.now() - began;

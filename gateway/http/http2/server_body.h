@@ -2,9 +2,9 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 
+#include "gateway/http/http2/piece_buffer.h"
 #include "gateway/http/http2/server_connection.h"
 #include "gateway/runtime/signal.h"
 
@@ -43,14 +43,9 @@ class ServerConnection::Body final : public BodyReader {
   TimePoint wait_until() const noexcept;
   void give_back(std::size_t bytes);
 
-  // A buffer of this size stays with the stream while it waits, so that a body that drips costs no
-  // allocation.
-  static constexpr std::size_t kKeptBytes = 1024;
-
   Stream& stream_;
   Signal changed_;
-  std::string waiting_;   // arrived and not yet read
-  std::string borrowed_;  // the piece that was read last
+  PieceBuffer arriving_;
   Headers trailers_;
   std::size_t trailer_bytes_ = 0;
   std::optional<std::uint64_t> length_;

@@ -152,17 +152,6 @@ TEST(Http2Limits, ABodyThatNobodyReadsStopsAtItsWindowAndHoldsUpNoOther) {
   EXPECT_EQ(s.peer->answer(other).status, 200);
 }
 
-TEST(Http2Limits, BodiesThatNobodyReadsStopAtTheConnectionsWindow) {
-  ServedHttp2 s;
-  Signal never(s.t.loop);
-  s.handler.script = waits(never);
-  for (int i = 0; i < 20; ++i)
-    s.peer->post("/", std::string(ServerConnection::kStreamWindow, 'b'));
-  s.peer->turn();
-  EXPECT_EQ(nghttp2_session_get_remote_window_size(s.peer->session()), 0);
-  EXPECT_EQ(s.cuts(Cut::kProtocolError), 0u);
-}
-
 TEST(Http2Limits, AClientThatSendsPastAStreamsWindowLosesAtMostItsConnection) {
   ServedHttp2 s;
   Signal never(s.t.loop);
