@@ -6,7 +6,7 @@
 namespace sluice {
 
 // A client's connection as its listener sees it, whatever the protocol. Threads: its loop's only. Destroying
-// the task of run() cuts the connection.
+// it, and the task of run() before, cuts the connection.
 class DownstreamConnection : public ListNode<DownstreamConnection> {
  public:
   virtual ~DownstreamConnection() = default;

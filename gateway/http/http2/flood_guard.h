@@ -35,6 +35,9 @@ class FloodGuard {
   static constexpr std::uint32_t kEarnedPerFrame = 4;
   // Each SETTINGS frame may touch every stream.
   static constexpr std::uint32_t kSettingsCost = 10;
+  // A stream that is refused, which its client may not know better than to open, costs what its head earned
+  // and one more: a burst before the client has seen the limit is served, one without end is not.
+  static constexpr std::uint32_t kRefusalCost = kEarnedPerFrame + 1;
   // Streams that ended early: reset by the client, or by the gateway for the client's mistakes.
   static constexpr std::uint32_t kResets = 256;
   static constexpr std::uint32_t kResetsPerSecond = 32;

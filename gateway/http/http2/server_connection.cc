@@ -30,6 +30,7 @@ ServerConnection::ServerConnection(std::unique_ptr<Transport> transport, const S
       session_(Callbacks::make_session(*this)),
       sender_(*transport_, *session_, limits.write_timeout, *this),
       guard_(loop_.now()),
+      closed_streams_(limits.max_streams),
       idle_(
           [](void* self) {
             auto& connection = *static_cast<ServerConnection*>(self);

@@ -29,7 +29,8 @@ namespace sluice::http2 {
 // The session (nghttp2) knows frames, HPACK, states of streams and windows. What it leaves to its user is
 // here: which streams are let in, what a client may cost, what a request must look like, and when it ends.
 //
-// Threads: the transport's loop. Destroying the task of run() cuts the connection.
+// Threads: the transport's loop. Destroying it cuts the connection and cancels what its streams began; the
+// task of run() alone, which only waits for the end, does neither.
 class ServerConnection final : public DownstreamConnection,
                                private ReadyListener,
                                private HangupListener,
@@ -101,6 +102,7 @@ class ServerConnection final : public DownstreamConnection,
   void end_if_done() noexcept;
   void last_goaway();
   void count_reset();
+  void refuse(std::int32_t stream_id);
   void reset_for_mistake(Stream& stream);
 
   // What the session tells.

@@ -132,11 +132,8 @@ ServerConnection::Stream* ServerConnection::find(std::int32_t stream_id) const n
 void ServerConnection::head_begins(std::int32_t stream_id) {
   if (state_ != State::kOpen) return;
   // After the last GOAWAY was submitted, and until it leaves, the session would still serve what it disowns.
-  if (last_goaway_sent_ || stream_count_ >= limits_.max_streams || heads_bytes_ >= kMaxHeads) {
-    ++counts_.refused_streams;
-    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_REFUSED_STREAM);
-    return;
-  }
+  if (last_goaway_sent_ || stream_count_ >= limits_.max_streams || heads_bytes_ >= kMaxHeads)
+    return refuse(stream_id);
   ++counts_.streams;
   ++stream_count_;
   idle_.disarm();
@@ -146,6 +143,14 @@ void ServerConnection::head_begins(std::int32_t stream_id) {
   // Streams take turns. The default would serve the oldest as long as it has something to send.
   const nghttp2_extpri turns{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
   nghttp2_session_change_extpri_stream_priority(session_.get(), stream_id, &turns, 1);
+}
+
+void ServerConnection::refuse(std::int32_t stream_id) {
+  ++counts_.refused_streams;
+  nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_REFUSED_STREAM);
+  // Behind the last GOAWAY its frame was charged already, and earned nothing.
+  if (!last_goaway_sent_ && !guard_.control_frame(loop_.now(), FloodGuard::kRefusalCost))
+    cut(Cut::kControlFlood, ErrorCode::kEnhanceYourCalm);
 }
 
 bool ServerConnection::field(std::int32_t stream_id, bool in_request, std::string_view name,
@@ -212,8 +217,9 @@ void ServerConnection::frame_sent(std::uint8_t type, std::uint8_t flags, std::in
       return;
     case NGHTTP2_RST_STREAM:
       if (Stream* stream = find(stream_id)) stream->reset_sent();
-      // Those that a client provokes cost as much as its own.
-      if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL) {
+      // Those that a client provokes cost as much as its own. refuse() has charged its own.
+      if (code != NGHTTP2_NO_ERROR && code != NGHTTP2_INTERNAL_ERROR && code != NGHTTP2_CANCEL &&
+          code != NGHTTP2_REFUSED_STREAM) {
         ++counts_.error_resets;
         count_reset();
       }

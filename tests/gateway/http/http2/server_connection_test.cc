@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "gateway/runtime/signal.h"
+#include "tests/gateway/http/http2/frames.h"
 #include "tests/gateway/http/http2/served_http2.h"
 
 namespace sluice::http2::test {
@@ -255,6 +256,32 @@ TEST(Http2Server, StreamsOverTheLimitAreRefusedAndTheRestIsServed) {
   go.notify_all();
   s.peer->turn();
   EXPECT_EQ(s.peer->answer(a).body, "done");
+}
+
+// What was under way when the gateway reset a stream may arrive however many streams that were (RFC
+// 9113 5.1).
+TEST(Http2Server, FramesForStreamsThatItResetAreIgnoredHoweverManyMayBeOpen) {
+  ServerLimits limits;
+  limits.max_streams = 1'000;
+  ServedHttp2 s(limits);
+  Signal go(s.t.loop);
+  s.handler.script = [&](ServerStream&) -> Task<Result<void>> {
+    co_await go.wait();
+    co_return fail(ErrorKind::kInternal, "all of them");
+  };
+  std::vector<std::int32_t> ids;
+  for (std::uint32_t i = 0; i < limits.max_streams; ++i)
+    ids.push_back(s.peer->open("/"));
+  s.peer->turn();
+  ASSERT_EQ(s.connection->streams(), limits.max_streams);
+  go.notify_all();
+  s.peer->turn();
+  EXPECT_EQ(s.connection->streams(), 0u);
+  for (const std::int32_t id : {ids.front(), ids.back()})
+    s.peer->put_raw(headers(static_cast<std::uint32_t>(id), hpack_field("x-trailer", "late")));
+  s.peer->turn();
+  EXPECT_EQ(s.cuts(Cut::kProtocolError), 0u);
+  EXPECT_FALSE(s.peer->server_closed());
 }
 
 }  // namespace

@@ -224,13 +224,48 @@ TEST_F(FloodTest, KindsOfEarlyEndsShareOneAllowance) {
   expect_cut(Cut::kResetFlood);
 }
 
-TEST_F(FloodTest, StreamsThatAreRefusedForTheirNumberCostTheAllowanceToo) {
-  for (std::uint32_t i = 0; i < 128; ++i)
-    ASSERT_TRUE(send(headers(1 + 2 * i, get_block())));
-  EXPECT_EQ(s_.connection->streams(), 128u);
-  EXPECT_EQ(until_cut([](std::uint32_t id) { return headers(id, get_block()); }, 257), FloodGuard::kResets);
-  EXPECT_EQ(s_.counts.refused_streams, FloodGuard::kResets + 1);
-  expect_cut(Cut::kResetFlood);
+// Refused streams: their client may not know the limit yet.
+
+TEST_F(FloodTest, ABurstBeforeTheClientKnowsTheLimitIsRefusedAndTheConnectionServesOn) {
+  std::string burst;
+  for (std::uint32_t i = 0; i < 400; ++i)
+    burst += headers(1 + 2 * i, get_block());
+  EXPECT_TRUE(send(burst));
+  EXPECT_EQ(s_.connection->streams(), s_.limits.max_streams);
+  EXPECT_EQ(s_.counts.refused_streams, 400 - s_.limits.max_streams);
+  EXPECT_EQ(s_.counts.error_resets, 0u) << "counted as refused, and as nothing else";
+  EXPECT_EQ(s_.cuts(Cut::kResetFlood) + s_.cuts(Cut::kControlFlood), 0u);
+  EXPECT_TRUE(send(rst_stream(1)));
+  EXPECT_TRUE(send(headers(801, get_block())));
+  EXPECT_EQ(s_.counts.streams, s_.limits.max_streams + 1);
+}
+
+class RefusalFloodTest : public FloodTest {
+ protected:
+  RefusalFloodTest() {
+    for (std::uint32_t i = 0; i < s_.limits.max_streams; ++i)
+      send(headers(1 + 2 * i, get_block()));
+    first_refused_ = 1 + 2 * s_.limits.max_streams;
+  }
+  std::uint32_t first_refused_ = 0;
+};
+
+TEST_F(RefusalFloodTest, EachCostsOneControlFrameMoreThanItsHeadEarns) {
+  const auto request = [](std::uint32_t id) { return headers(id, get_block()); };
+  const std::uint32_t burst = FloodGuard::kControlFrames - FloodGuard::kEarnedPerFrame;
+  for (std::uint32_t i = 0; i < burst; ++i)
+    ASSERT_TRUE(send(request(first_refused_ + 2 * i))) << i;
+  s_.t.advance(seconds(1));
+  EXPECT_EQ(until_cut(request, first_refused_ + 2 * burst), FloodGuard::kControlFramesPerSecond);
+  EXPECT_EQ(s_.counts.refused_streams, burst + FloodGuard::kControlFramesPerSecond + 1);
+  expect_cut(Cut::kControlFlood);
+}
+
+TEST_F(RefusalFloodTest, ThoseThatTheClientResetsAsWellCostTwo) {
+  const std::uint32_t taken =
+      until_cut([](std::uint32_t id) { return headers(id, get_block()) + rst_stream(id); }, first_refused_);
+  EXPECT_LE(taken, FloodGuard::kControlFrames / 2);
+  expect_cut(Cut::kControlFlood);
 }
 
 // Heads without end.
