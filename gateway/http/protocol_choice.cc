@@ -25,12 +25,19 @@ Task<void> ProtocolChoice::run() {
   TimePoint deadline = transport_.loop().now() + limits_.idle_timeout;
   for (;;) {
     const bool in_time = co_await transport_.readable(deadline);
-    if (!in_time) co_return;
+    if (!in_time) {
+      // A part of the preface: its client gets HTTP/1's 408, which says more than a close.
+      if (received_.size != 0) protocol_ = Protocol::kHttp1;
+      co_return;
+    }
     BufferPool::Block& block = received_.block;
     if (!block) block = transport_.loop().buffers().acquire(BlockSize::kSmall);
     const IoResult r = transport_.try_read({block.data() + received_.size, block.size() - received_.size});
     if (r.status == IoResult::Status::kOk) {
-      if (received_.size == 0) deadline = transport_.loop().now() + limits_.head_timeout;
+      if (!received_.begun) {
+        received_.begun = transport_.loop().now();
+        deadline = *received_.begun + limits_.head_timeout;
+      }
       received_.size += r.bytes;
       if (decide()) co_return;
     } else if (r.status == IoResult::Status::kWouldBlock) {
@@ -42,7 +49,7 @@ Task<void> ProtocolChoice::run() {
 }
 
 ReceivedBytes ProtocolChoice::take_received() noexcept {
-  return {std::move(received_.block), std::exchange(received_.size, 0)};
+  return {std::move(received_.block), std::exchange(received_.size, 0), received_.begun};
 }
 
 }  // namespace sluice

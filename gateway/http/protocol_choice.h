@@ -16,7 +16,7 @@ namespace sluice {
 class ProtocolChoice final : public DownstreamConnection {
  public:
   enum class Protocol : std::uint8_t {
-    kNone,  // the client left, or took too long
+    kNone,  // the client left, or sent nothing for too long
     kHttp1,
     kHttp2,
   };
@@ -24,8 +24,8 @@ class ProtocolChoice final : public DownstreamConnection {
   // Transport and limits outlive it.
   ProtocolChoice(Transport& transport, const ServerLimits& limits) noexcept;
 
-  // The first byte is waited for as long as between two requests, the rest of a preface as long as for a
-  // head.
+  // The first byte is waited for as long as between two requests (idle_timeout), the rest of a preface as
+  // long as for a head (head_timeout). A client that stops inside the preface is HTTP/1's to answer: 408.
   Task<void> run() override;
   void drain() override {}
   void end_idle() override { transport_.close(); }

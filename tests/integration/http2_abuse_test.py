@@ -213,7 +213,7 @@ def _(scene):
 # Slow clients --------------------------------------------------------------------------------------------------------
 
 
-def slow(name, sent, *, greeted=True):
+def slow(name, sent, *, greeted=True, answered=b""):
     @abuse(f"a client that stops {name} is let go after head_timeout")
     def _(scene):
         stage = scene(http={"head_timeout": "300ms", "idle_timeout": "10m"})
@@ -224,14 +224,14 @@ def slow(name, sent, *, greeted=True):
         else:
             connection = process.connect(stage.sluice.address)
             connection.send(sent(None))
-            connection.read_to_end()
+            assert connection.read_to_end().startswith(answered)
             connection.leave()
         stage.bystander.serves(20)
         stage.bystander.leave()
 
 
 if downstream.H2C in downstream.SPOKEN:
-    slow("inside the preface", lambda _: frames.PREFACE[:12], greeted=False)
+    slow("inside the preface", lambda _: frames.PREFACE[:12], greeted=False, answered=b"HTTP/1.1 408 ")
     slow("behind the preface", lambda _: frames.PREFACE, greeted=False)
 slow("inside a frame of its head", lambda a: a.head()[:15])
 slow("behind a head that is not complete", opened)

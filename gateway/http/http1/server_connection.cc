@@ -37,6 +37,7 @@ ServerConnection::ServerConnection(std::unique_ptr<Transport> transport, const S
     : transport_(std::move(transport)),
       limits_(limits),
       handler_(handler),
+      begun_(received.begun),
       input_(*transport_, BlockSize::kSmall, std::move(received)) {
   transport_->set_hangup_listener(this);
 }
@@ -85,7 +86,7 @@ Task<void> ServerConnection::run() {
 }
 
 Task<ServerConnection::Next> ServerConnection::serve_one() {
-  const TimePoint received_at = transport_->loop().now();
+  const TimePoint received_at = std::exchange(begun_, {}).value_or(transport_->loop().now());
   const TimePoint head_deadline = received_at + limits_.head_timeout;
   HeadParser parser(HeadParser::Kind::kRequest, limits_.head);
   std::size_t head_size = 0;

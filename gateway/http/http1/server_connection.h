@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -73,6 +74,7 @@ class ServerConnection final : public DownstreamConnection, private HangupListen
   std::unique_ptr<Transport> transport_;
   const ServerLimits& limits_;
   StreamHandler& handler_;
+  std::optional<TimePoint> begun_;  // when the bytes came that others have read
   InputBuffer input_;
   Child<Result<void>>* work_ = nullptr;
   bool waiting_for_request_ = false;

@@ -59,6 +59,7 @@ Task<void> ServerConnection::run() {
   loop_.arm(idle_, loop_.now() + limits_.idle_timeout);
   if (first_bytes_.size != 0) receive(first_bytes_.view());
   first_bytes_.block.release();
+  first_bytes_.begun.reset();
   if (transport_->hung_up()) end(State::kCut);
   if (state_ == State::kOpen) transport_->listen(Direction::kRead, this);
   while (state_ == State::kOpen)
@@ -145,7 +146,7 @@ void ServerConnection::watch_head() {
   if (!incomplete || state_ != State::kOpen) return head_.disarm();
   if (head_.armed() && watched_block_ == tracker_.blocks()) return;
   watched_block_ = tracker_.blocks();
-  loop_.arm(head_, loop_.now() + limits_.head_timeout);
+  loop_.arm(head_, std::exchange(first_bytes_.begun, {}).value_or(loop_.now()) + limits_.head_timeout);
 }
 
 void ServerConnection::start_streams() {
