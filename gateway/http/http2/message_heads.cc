@@ -89,6 +89,16 @@ nghttp2_data_provider provider(OutgoingBody* body) noexcept {
 
 }  // namespace
 
+bool fits_a_block(const ResponseHead& head) noexcept {
+  // nghttp2_hd_deflate_bound() and the priority that HEADERS might have; its ":status", date and length.
+  constexpr std::size_t kPerField = 12;
+  constexpr std::size_t kOverhead = 12 + 5 + 3 * (kPerField + 32);
+  std::size_t bytes = kOverhead;
+  for (std::size_t i = 0; i < head.headers.size(); ++i)
+    bytes += kPerField + head.headers[i].name.size() + head.headers[i].value.size();
+  return bytes <= kMaxBlockBytes;
+}
+
 bool submit_response(nghttp2_session& session, std::int32_t stream_id, const ResponseHead& head,
                      std::string_view date, OutgoingBody* body) {
   const Digits status(static_cast<std::uint64_t>(head.status));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -16,6 +17,12 @@ class OutgoingBody;
 // indexed, so that what HPACK shares between messages cannot be guessed from their sizes (RFC 7541 7.1.3).
 //
 // False if the session is out of memory or, for an answer, does not know the stream any more.
+
+// The longest head block that a session sends, in bytes: names, values and 12 for each field, whatever HPACK
+// makes of them. It drops a longer one and goes on (on_frame_not_send_callback tells).
+inline constexpr std::size_t kMaxBlockBytes = 64 * 1024;
+// Whether an answer's head, and the fields that submit_response() adds, fit into that.
+bool fits_a_block(const ResponseHead& head) noexcept;
 
 // `body` is null for a message without one; its stream must be attached already. `date`: added where the head
 // has none.

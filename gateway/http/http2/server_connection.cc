@@ -215,9 +215,13 @@ void ServerConnection::last_goaway() {
 
 void ServerConnection::cut(Cut reason, ErrorCode code) {
   if (state_ != State::kOpen) return;
-  ++counts_.cuts[static_cast<std::size_t>(reason)];
+  count_cut(reason);
   nghttp2_session_terminate_session(session_.get(), static_cast<std::uint32_t>(code));
   end(State::kEnding);
+}
+
+void ServerConnection::count_cut(Cut reason) noexcept {
+  if (!std::exchange(cut_counted_, true)) ++counts_.cuts[static_cast<std::size_t>(reason)];
 }
 
 void ServerConnection::end(State state) noexcept {
@@ -226,10 +230,22 @@ void ServerConnection::end(State state) noexcept {
   transport_->listen(Direction::kRead, nullptr);
   idle_.disarm();
   head_.disarm();
-  if (state == State::kCut) sender_.stop();
+  if (state == State::kCut) {
+    sender_.stop();
+    drop_unsent();
+  }
   sender_.progress().notify_all();
   streams_.for_each([](Stream& stream) { stream.cancel(); });
   ended_.notify_all();
+}
+
+// The session gives up a connection of its own accord and tells of it only as its GOAWAY is packed, which a
+// socket that takes nothing would put off for ever. Frames come before the content of streams, and the sender
+// has no room for that any more.
+void ServerConnection::drop_unsent() noexcept {
+  const std::uint8_t* frame = nullptr;
+  while (nghttp2_session_mem_send(session_.get(), &frame) > 0)
+    continue;
 }
 
 void ServerConnection::end_if_done() noexcept {
@@ -249,9 +265,9 @@ void ServerConnection::on_flushed() {
 }
 
 void ServerConnection::on_send_failed(bool stalled) {
-  if (stalled) ++counts_.cuts[static_cast<std::size_t>(Cut::kWriteTimeout)];
   reset_ = stalled;
   end(State::kCut);
+  if (stalled) count_cut(Cut::kWriteTimeout);
 }
 
 }  // namespace sluice::http2

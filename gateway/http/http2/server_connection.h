@@ -98,7 +98,10 @@ class ServerConnection final : public DownstreamConnection,
 
   // Ends the connection with GOAWAY and that code; from inside the session's callbacks too.
   void cut(Cut reason, ErrorCode code);
+  // The first reason is the one that counts.
+  void count_cut(Cut reason) noexcept;
   void end(State state) noexcept;
+  void drop_unsent() noexcept;
   void end_if_done() noexcept;
   void last_goaway();
   void count_reset();
@@ -112,6 +115,7 @@ class ServerConnection final : public DownstreamConnection,
   void frame_received(std::uint8_t type, std::uint8_t flags, std::int32_t stream_id, bool is_request);
   void content_received(std::int32_t stream_id, std::string_view bytes);
   void frame_sent(std::uint8_t type, std::uint8_t flags, std::int32_t stream_id, std::uint32_t code);
+  void head_too_long(std::int32_t stream_id);
   void stream_closed(std::int32_t stream_id, std::uint32_t code);
   Stream* find(std::int32_t stream_id) const noexcept;
 
@@ -138,6 +142,7 @@ class ServerConnection final : public DownstreamConnection,
   bool greeted_ = false;  // the client's SETTINGS are here
   bool draining_ = false;
   bool last_goaway_sent_ = false;
+  bool cut_counted_ = false;
   bool reset_ = false;  // the connection ends so, which frees what the kernel holds for it
   std::uint64_t watched_block_ = 0;
   std::int32_t last_stream_id_ = 0;

@@ -91,6 +91,12 @@ SessionPtr ServerConnection::Callbacks::make_session(ServerConnection& connectio
         cast<ServerConnection>(user).frame_sent(frame->hd.type, frame->hd.flags, frame->hd.stream_id, code);
         return 0;
       });
+  nghttp2_session_callbacks_set_on_frame_not_send_callback(
+      raw, [](nghttp2_session*, const nghttp2_frame* frame, int error, void* user) {
+        if (frame->hd.type == NGHTTP2_HEADERS && error == NGHTTP2_ERR_FRAME_SIZE_ERROR)
+          cast<ServerConnection>(user).head_too_long(frame->hd.stream_id);
+        return 0;
+      });
   nghttp2_session_callbacks_set_on_stream_close_callback(
       raw, [](nghttp2_session*, std::int32_t stream_id, std::uint32_t code, void* user) {
         cast<ServerConnection>(user).stream_closed(stream_id, code);
@@ -207,13 +213,18 @@ void ServerConnection::content_received(std::int32_t stream_id, std::string_view
   if (Stream* stream = find(stream_id)) stream->body().arrived(bytes);
 }
 
+// Trailers: the answer can neither go on nor end.
+void ServerConnection::head_too_long(std::int32_t stream_id) {
+  if (Stream* stream = find(stream_id)) stream->reset(ErrorCode::kInternalError);
+}
+
 void ServerConnection::frame_sent(std::uint8_t type, std::uint8_t flags, std::int32_t stream_id,
                                   std::uint32_t code) {
+  if (state_ == State::kCut && type != NGHTTP2_GOAWAY) return;  // nothing was sent: see drop_unsent()
   switch (type) {
     case NGHTTP2_GOAWAY:
-      // Of the session's own accord; cut() has counted its reason.
-      if (code != NGHTTP2_NO_ERROR && state_ == State::kOpen)
-        ++counts_.cuts[static_cast<std::size_t>(Cut::kProtocolError)];
+      // Of the session's own accord, or cut() has counted its reason.
+      if (code != NGHTTP2_NO_ERROR) count_cut(Cut::kProtocolError);
       return;
     case NGHTTP2_RST_STREAM:
       if (Stream* stream = find(stream_id)) stream->reset_sent();

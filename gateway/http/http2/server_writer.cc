@@ -39,8 +39,13 @@ Result<void> ServerConnection::Writer::gone() const {
 
 Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
   assert(state_ == State::kIdle && "at most one start reaches the client");
-  state_ = State::kStarted;
   stream_.body().answer_started();
+  if (!fits_a_block(head)) {
+    state_ = State::kBroken;  // the stream is reset as the failure reaches it
+    return Result<void>(
+        fail(ErrorKind::kInternal, "the answer's head is longer than HTTP/2 can send (64 KiB)"));
+  }
+  state_ = State::kStarted;
   if (is_head_ || status_has_no_body(head.status)) {
     mode_ = Mode::kNoBody;
   } else if (head.content_length) {
