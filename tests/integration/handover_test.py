@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 
-from harness import gateway, process
+from harness import clients, downstream, frames, gateway, process
 from harness.http import (DONE, EVENTS_HEAD, LAST_CHUNK, answer, chat, chunk, event, request)
 from harness.suite import main, test
 
@@ -69,6 +69,41 @@ def _(t):
     client.read_until(b"[DONE]")
     wait_ended(old)
     assert len(sluice.access_log(3)) == 3
+
+
+for protocol in downstream.HTTP2:
+
+    @test(f"an HTTP/2 client gets the rest of its answer from the old process, and GOAWAY ({protocol.name})")
+    def _(t, protocol=protocol):
+        upstream = t.upstream()
+        sluice = t.gateway(gateway.config([upstream.address], listeners=[protocol.listener()]))
+        client = clients.Http2Client(t, sluice.address, protocol)
+        streaming = client.begin(body=json.dumps(chat(stream=True)).encode())
+        backend = upstream.accept()
+        backend.read_request()
+        backend.send(EVENTS_HEAD + chunk(event("a")))
+        assert streaming.read_head().status == 200
+        assert streaming.read(len(event("a"))) == event("a")
+        old = sluice.hand_over()
+        # Two GOAWAY: the second, when the client has answered a PING, names the last stream that is served.
+        while client.connection.goaway is None or client.connection.goaway.last_stream != 1:
+            client.connection.pump()
+        assert client.connection.goaway.error == frames.NO_ERROR
+        fresh = clients.Http2Client(t, sluice.address, protocol)
+        asked = fresh.begin(body=json.dumps(chat()).encode())
+        other = upstream.accept()
+        other.read_request()
+        other.send(answer(b"new"))
+        assert asked.read_head().status == 200 and asked.read_to_end() == b"new"
+        assert fresh.connection.goaway is None and not old.ended()
+        backend.send(chunk(event("b")) + chunk(DONE) + LAST_CHUNK)
+        assert streaming.read_to_end() == event("b") + DONE
+        client.connection.wait_end()
+        wait_ended(old)
+        again = fresh.begin(body=json.dumps(chat()).encode())
+        other.read_request()
+        other.send(answer(b"same connection"))
+        assert again.read_head().status == 200 and again.read_to_end() == b"same connection"
 
 
 @test("a successor that fails to start changes nothing, and the log says why")
