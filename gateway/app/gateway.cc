@@ -58,7 +58,7 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
           [this](const std::string& cluster, const std::vector<config::Endpoint>& endpoints) {
             publish_discovered(cluster, endpoints);
           }),
-      collector_connector_(control_) {
+      collector_connector_(control_, &control_hangups_) {
   streams_.max = config_->limits.max_streams;
 }
 

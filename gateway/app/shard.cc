@@ -20,7 +20,7 @@ Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEn
       hangups_(loop_),
       access_log_(loop_, shared.access_log),
       reporter_(metrics_, access_log_, shared.traces),
-      connector_(loop_),
+      connector_(loop_, &hangups_),
       clusters_(loop_, connector_, metrics_, shared.endpoints),
       lag_probe_(loop_, [&lag = metrics_.histogram(
                              "sluice_loop_lag_seconds",

@@ -42,7 +42,7 @@ Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect_one(SocketAddr
   }
   const int outcome = ::connect(fd, target.get(), target.length);
   const int error = errno;
-  auto transport = std::make_unique<TcpTransport>(loop_, nullptr, fd, to_string(target));
+  auto transport = std::make_unique<TcpTransport>(loop_, watch_, fd, to_string(target));
   if (outcome != 0) {
     if (error != EINPROGRESS) co_return connect_failed(target, error);
     if (!co_await transport->writable(deadline)) {

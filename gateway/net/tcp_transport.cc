@@ -8,11 +8,6 @@
 #include <cerrno>
 #include <utility>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-
-namespace asio = boost::asio;
-
 namespace sluice {
 namespace {
 
@@ -23,27 +18,19 @@ IoResult failed() noexcept {
 
 }  // namespace
 
-struct TcpTransport::Reactor {
-  Reactor(asio::io_context& io, int fd, TcpTransport& t) : descriptor(io, fd), transport(&t) {
-    // The descriptor is non-blocking already; telling Asio spares it the check before each wait.
-    descriptor.native_non_blocking(true);
-  }
-  asio::posix::stream_descriptor descriptor;
-  TcpTransport* transport;  // null once the transport is destroyed
-};
-
 TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer)
-    : Transport(loop),
-      reactor_(std::make_shared<Reactor>(loop.io(), fd, *this)),
-      watch_(watch),
-      fd_(fd),
-      peer_(std::move(peer)) {
+    : Transport(loop), readiness_(loop, fd, *this), watch_(watch), fd_(fd), peer_(std::move(peer)) {
   if (watch_ != nullptr) watch_id_ = watch_->add(fd, *this);
 }
 
 TcpTransport::~TcpTransport() {
   close();
-  reactor_->transport = nullptr;
+}
+
+void TcpTransport::on_peer_gone() {
+  // The end may have come with the bytes that a read has taken already.
+  readiness_.refilled();
+  peer_hung_up();
 }
 
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
@@ -51,16 +38,24 @@ IoResult TcpTransport::try_read(std::span<char> into) noexcept {
   do {
     n = ::recv(fd_, into.data(), into.size(), 0);
   } while (n < 0 && errno == EINTR);
-  if (n > 0) return {IoResult::Status::kOk, static_cast<std::size_t>(n)};
+  if (n > 0) {
+    // A read that is not filled has taken all there was (epoll(7)), and the watch tells of an end behind it.
+    if (static_cast<std::size_t>(n) < into.size() && watch_id_ != 0 && !hung_up()) readiness_.drained();
+    return {IoResult::Status::kOk, static_cast<std::size_t>(n)};
+  }
   if (n == 0) return {IoResult::Status::kEnd};
-  return failed();
+  const IoResult result = failed();
+  if (result.status == IoResult::Status::kWouldBlock) readiness_.drained();
+  return result;
 }
 
 IoResult TcpTransport::try_write(std::span<const std::string_view> pieces) noexcept {
   iovec vectors[kMaxPieces];
   const std::size_t count = std::min(pieces.size(), kMaxPieces);
+  std::size_t size = 0;
   for (std::size_t i = 0; i < count; ++i) {
     vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    size += pieces[i].size();
   }
   msghdr message{};
   message.msg_iov = vectors;
@@ -69,23 +64,14 @@ IoResult TcpTransport::try_write(std::span<const std::string_view> pieces) noexc
   do {
     n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
-  if (n >= 0) return {IoResult::Status::kOk, static_cast<std::size_t>(n)};
-  return failed();
-}
-
-void TcpTransport::arm(Direction direction) {
-  const auto what = direction == Direction::kRead ? asio::posix::descriptor_base::wait_read
-                                                  : asio::posix::descriptor_base::wait_write;
-  if (fd_ < 0) {
-    // Closed: the next try says so, and the waiter must not hang.
-    loop().post([r = reactor_, direction] {
-      if (r->transport != nullptr) r->transport->ready(direction);
-    });
-    return;
+  if (n < 0) {
+    const IoResult result = failed();
+    if (result.status == IoResult::Status::kWouldBlock) readiness_.filled();
+    return result;
   }
-  reactor_->descriptor.async_wait(what, [r = reactor_, direction](const boost::system::error_code&) {
-    if (r->transport != nullptr) r->transport->ready(direction);
-  });
+  const auto written = static_cast<std::size_t>(n);
+  if (written < size) readiness_.filled();
+  return {IoResult::Status::kOk, written};
 }
 
 void TcpTransport::shutdown_write() noexcept {
@@ -97,8 +83,7 @@ void TcpTransport::close() noexcept {
   if (watch_ != nullptr) watch_->remove(fd_, watch_id_);
   fd_ = -1;
   // Ends the pending waits: whoever waits tries again and hears that the connection is broken.
-  boost::system::error_code ignored;
-  reactor_->descriptor.close(ignored);
+  readiness_.close();
 }
 
 void TcpTransport::reset() noexcept {

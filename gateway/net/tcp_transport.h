@@ -1,17 +1,17 @@
 #pragma once
 
-#include <memory>
 #include <string>
 
 #include "gateway/net/hangup_watch.h"
+#include "gateway/net/socket_readiness.h"
 #include "gateway/net/transport.h"
 
 namespace sluice {
 
 // A connected TCP or Unix stream socket. Takes over a non-blocking descriptor.
-class TcpTransport final : public Transport, private HangupWatch::Owner {
+class TcpTransport final : public Transport, private HangupWatch::Owner, private SocketReadiness::Owner {
  public:
-  // `watch` is null where nobody asks for hang-ups (upstream connections hear of them by reading).
+  // Without a `watch` nobody hears of hang-ups, and a read that left nothing is followed by one in vain.
   TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer);
   ~TcpTransport() override;
 
@@ -26,13 +26,11 @@ class TcpTransport final : public Transport, private HangupWatch::Owner {
   int connect_error() const noexcept;
 
  private:
-  struct Reactor;
+  void arm(Direction direction) override { readiness_.wait(direction); }
+  void on_socket_ready(Direction direction) override { ready(direction); }
+  void on_peer_gone() override;
 
-  void arm(Direction direction) override;
-  void on_peer_gone() override { peer_hung_up(); }
-
-  // Shared with the reactor's callbacks, which outlive the transport by a loop turn.
-  std::shared_ptr<Reactor> reactor_;
+  SocketReadiness readiness_;
   HangupWatch* watch_;
   HangupWatch::Id watch_id_ = 0;
   int fd_;

@@ -171,6 +171,79 @@ TEST_P(TcpTransportTest, OurOwnHalfCloseIsNoHangUp) {
   EXPECT_EQ(note.heard, 0);
 }
 
+// The reactor tells of each edge once, so the next ones are about what must not get lost between two of them.
+
+TEST_P(TcpTransportTest, AnEndThatCameWithTheBytesInFrontOfItIsHeard) {
+  world_.write(near(), "last words");
+  near().close();
+  // Both are one edge, and the read takes the bytes alone.
+  char buffer[64];
+  ASSERT_TRUE(world_.until([&] { return far().try_read(buffer).status == Status::kOk; }));
+  Child<bool> reader(world_.loop, wait_readable(far(), kNever));
+  EXPECT_TRUE(world_.until([&] { return reader.finished(); }));
+  EXPECT_EQ(far().try_read(buffer).status, Status::kEnd);
+  // The same for the side that connected.
+  SocketWorld::Pair other = world_.connected(listener_->address());
+  world_.write(*other.far, "last words");
+  other.far->close();
+  ASSERT_TRUE(world_.until([&] { return other.near->try_read(buffer).status == Status::kOk; }));
+  Child<bool> second(world_.loop, wait_readable(*other.near, kNever));
+  EXPECT_TRUE(world_.until([&] { return second.finished(); }));
+}
+
+TEST_P(TcpTransportTest, BytesThatAShortReadLeftAreFoundByTheNextWait) {
+  world_.write(near(), "abc");
+  char one[1];
+  ASSERT_TRUE(world_.until([&] { return far().try_read(one).status == Status::kOk; }));
+  for (int left = 2; left > 0; --left) {
+    Child<bool> reader(world_.loop, wait_readable(far(), kNever));
+    ASSERT_TRUE(world_.until([&] { return reader.finished(); })) << left;
+    ASSERT_EQ(far().try_read(one).status, Status::kOk);
+  }
+}
+
+TEST_P(TcpTransportTest, BytesThatCameWhileNobodyWaitedAreFoundByALaterWait) {
+  char buffer[64];
+  ASSERT_EQ(far().try_read(buffer).status, Status::kWouldBlock);
+  world_.write(near(), "early");
+  for (int i = 0; i < 100; ++i)
+    world_.loop.poll();
+  Child<bool> reader(world_.loop, wait_readable(far(), kNever));
+  EXPECT_TRUE(world_.until([&] { return reader.finished(); }));
+}
+
+TEST_P(TcpTransportTest, EveryWriterThatIsBlockedIsWokenNotOnlyTheFirst) {
+  const std::string block(1 << 20, 'w');
+  std::size_t written = 0;
+  std::size_t read = 0;
+  std::vector<char> buffer(1 << 18);
+  for (int round = 0; round < 3; ++round) {
+    for (;;) {
+      const std::string_view pieces[] = {block};
+      const IoResult r = near().try_write(pieces);
+      if (r.status == Status::kWouldBlock) break;
+      ASSERT_EQ(r.status, Status::kOk);
+      written += r.bytes;
+    }
+    Child<bool> writer(world_.loop, wait_writable(near(), kNever));
+    world_.loop.poll();
+    ASSERT_FALSE(writer.finished()) << round;
+    ASSERT_TRUE(world_.until([&] {
+      const IoResult r = far().try_read(buffer);
+      if (r.status == Status::kOk) read += r.bytes;
+      return writer.finished();
+    })) << round;
+  }
+  ASSERT_TRUE(world_.until([&] {
+    const IoResult r = far().try_read(buffer);
+    if (r.status == Status::kOk) read += r.bytes;
+    return read == written;
+  }));
+  // With room there is nothing to wait for.
+  Child<bool> writer(world_.loop, wait_writable(near(), kNever));
+  EXPECT_TRUE(world_.until([&] { return writer.finished(); }));
+}
+
 TEST_P(TcpTransportTest, ClosingEndsTheWaitsThatArePending) {
   Child<bool> reader(world_.loop, wait_readable(far(), kNever));
   world_.loop.poll();
