@@ -20,8 +20,7 @@ class RecordingWriter final : public ResponseWriter {
     is_event_stream_ = head.headers.get(HeaderId::kContentType).starts_with("text/event-stream") &&
                        !head.headers.has(HeaderId::kContentEncoding);
     head.headers.set(HeaderId::kXRequestId, id_);
-    const std::string via(head.headers.get(HeaderId::kVia));
-    head.headers.set(HeaderId::kVia, via.empty() ? std::string(kVia) : via + ", " + std::string(kVia));
+    add_via(head.headers);
     return inner_.start(std::move(head));
   }
   Task<Result<void>> write(std::string_view bytes) override {

@@ -28,6 +28,11 @@ struct RequestHead {
   std::string_view path() const noexcept { return headers.text(path_range); }
   std::string_view query() const noexcept { return headers.text(query_range); }
 
+  // With room for more, so that adding them allocates nothing.
+  RequestHead copy(std::size_t more_fields, std::size_t more_bytes) const {
+    return {method, authority_range, path_range, query_range, headers.copy(more_fields, more_bytes)};
+  }
+
   void set_authority(std::string_view text) { authority_range = headers.append_text(text); }
   void set_target(std::string_view path, std::string_view query) {
     path_range = headers.append_text(path);

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstring>
 
 namespace sluice {
 namespace {
@@ -87,19 +88,49 @@ constexpr std::array<std::uint8_t, kBuckets> make_table() {
 }
 constexpr std::array<std::uint8_t, kBuckets> kTable = make_table();
 
+// Eight bytes at a time.
+constexpr std::size_t kWord = sizeof(std::uint64_t);
+
+std::uint64_t load(const char* text) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, text, kWord);
+  return word;
+}
+
+// lower() of each byte: a byte's high bit is set where it is a letter from A to Z, and becomes bit 5.
+constexpr std::uint64_t lower(std::uint64_t word) noexcept {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  const std::uint64_t low7 = word & (0x7f * kOnes);
+  const std::uint64_t from_a = low7 + (0x80 - 'A') * kOnes;
+  const std::uint64_t past_z = low7 + (0x80 - 'Z' - 1) * kOnes;
+  const std::uint64_t upper = (from_a & ~past_z & ~word) & (0x80 * kOnes);
+  return word | upper >> 2;
+}
+
 }  // namespace
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
+  if (a.size() < kWord) {
+    for (std::size_t i = 0; i < a.size(); ++i) {
+      if (lower(a[i]) != lower(b[i])) return false;
+    }
+    return true;
   }
-  return true;
+  const auto differ = [&](std::size_t at) {
+    return lower(load(a.data() + at)) != lower(load(b.data() + at));
+  };
+  const std::size_t last = a.size() - kWord;
+  for (std::size_t at = 0; at < last; at += kWord) {
+    if (differ(at)) return false;
+  }
+  return !differ(last);
 }
 
 HeaderId header_id(std::string_view name) noexcept {
   if (name.empty()) return HeaderId::kOther;
   const std::uint8_t id = kTable[bucket_of(name, kFactor)];
+  if (name.size() != kNames[id].size()) return HeaderId::kOther;
   return equals_ignoring_case(name, kNames[id]) ? static_cast<HeaderId>(id) : HeaderId::kOther;
 }
 

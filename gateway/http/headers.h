@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,8 @@ struct ByteRange {
 
 // The fields of a message in their order, over one block of bytes that it owns: a parsed head is one copy of
 // the received bytes plus a table of offsets. A name may occur more than once. Names keep the case they came
-// in.
+// in. What is added lies in the block as a field line of HTTP/1 (RFC 9112 5), as what was received does, so
+// that lines which follow each other there are written with one copy.
 //
 // The writer of a head trusts it: names and values that do not come from a parser must be free of CR, LF and
 // NUL (add() asserts it in debug builds). Views are valid until the next add() or set().
@@ -37,7 +39,7 @@ class Headers {
   // The first field of that name; an empty view if there is none (has() tells an empty value apart).
   std::string_view get(HeaderId id) const noexcept;
   std::string_view get(std::string_view name) const noexcept;
-  bool has(HeaderId id) const noexcept;
+  bool has(HeaderId id) const noexcept { return may_have(id) && count(id) != 0; }
   std::size_t count(HeaderId id) const noexcept;
 
   void add(std::string_view name, std::string_view value);
@@ -53,6 +55,17 @@ class Headers {
     std::erase_if(entries_, [&](const Entry& e) { return predicate(field(e)); });
   }
 
+  Headers copy(std::size_t more_fields, std::size_t more_bytes) const;
+
+  // One of the fields in the mask may be there; false is certain.
+  static consteval std::uint64_t mask(std::initializer_list<HeaderId> ids) {
+    std::uint64_t all = 0;
+    for (const HeaderId id : ids)
+      all |= bit(id);
+    return all;
+  }
+  bool may_have_any(std::uint64_t mask) const noexcept { return (ids_ & mask) != 0; }
+
   // Appends "name: value\r\n" for every field.
   void append_to(std::string& out) const;
   // The bytes of all names and values.
@@ -60,13 +73,14 @@ class Headers {
   // What they lie in: removed ones still take room.
   std::size_t block_bytes() const noexcept { return block_.size(); }
 
-  // For parsers: the block of bytes that ranges point into, and a field in it.
-  void assign_block(std::string_view block) { block_.assign(block); }
-  std::string_view text(ByteRange range) const noexcept {
-    return std::string_view(block_).substr(range.offset, range.size);
-  }
+  // For parsers: the block of bytes that ranges point into, and a field in it. Either may come first.
+  void assign_block(std::string_view block, std::size_t room_for_more);
+  std::string_view text(ByteRange range) const noexcept { return {block_.data() + range.offset, range.size}; }
   ByteRange append_text(std::string_view text);
-  void add_range(ByteRange name, ByteRange value, HeaderId id) { entries_.push_back({name, value, id}); }
+  void add_range(ByteRange name, ByteRange value, HeaderId id) {
+    entries_.push_back({name, value, id});
+    ids_ |= bit(id);
+  }
   // Room for so many fields, and for so many bytes of names and values.
   void reserve(std::size_t fields, std::size_t bytes = 0) {
     entries_.reserve(fields);
@@ -80,11 +94,20 @@ class Headers {
     HeaderId id;
   };
 
+  static constexpr std::uint64_t bit(HeaderId id) noexcept {
+    return std::uint64_t{1} << static_cast<unsigned>(id);
+  }
+  bool may_have(HeaderId id) const noexcept { return (ids_ & bit(id)) != 0; }
+
   void add(std::string_view name, std::string_view value, HeaderId id);
   Field field(const Entry& e) const noexcept { return {text(e.name), text(e.value), e.id}; }
+  bool is_line(const Entry& e) const noexcept;
 
   std::string block_;
   std::vector<Entry> entries_;
+  // A bit for each HeaderId that was added; one that remove_if() took out may still be set. Most look-ups are
+  // for what is not there, and end here.
+  std::uint64_t ids_ = 0;
 };
 
 }  // namespace sluice

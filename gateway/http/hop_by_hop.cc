@@ -21,21 +21,13 @@ void for_each_option(std::string_view list, F&& visit) {
   }
 }
 
+constexpr std::uint64_t kHopByHop =
+    Headers::mask({HeaderId::kConnection, HeaderId::kKeepAlive, HeaderId::kProxyConnection,
+                   HeaderId::kProxyAuthenticate, HeaderId::kProxyAuthorization, HeaderId::kTe,
+                   HeaderId::kTrailer, HeaderId::kTransferEncoding, HeaderId::kUpgrade});
+
 constexpr bool is_hop_by_hop(HeaderId id) noexcept {
-  switch (id) {
-    case HeaderId::kConnection:
-    case HeaderId::kKeepAlive:
-    case HeaderId::kProxyConnection:
-    case HeaderId::kProxyAuthenticate:
-    case HeaderId::kProxyAuthorization:
-    case HeaderId::kTe:
-    case HeaderId::kTrailer:
-    case HeaderId::kTransferEncoding:
-    case HeaderId::kUpgrade:
-      return true;
-    default:
-      return false;
-  }
+  return (kHopByHop >> static_cast<unsigned>(id) & 1) != 0;
 }
 
 // Options that name no field to remove: connection options proper, and fields a nomination must not touch.
@@ -78,6 +70,7 @@ Nominee* find(std::vector<Nominee>& names, std::string_view name) noexcept {
 }  // namespace
 
 void remove_hop_by_hop(Headers& headers) {
+  if (!headers.may_have_any(kHopByHop)) return;
   std::vector<Nominee> nominees;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const Headers::Field field = headers[i];
@@ -97,6 +90,7 @@ void remove_hop_by_hop(Headers& headers) {
 
 bool has_connection_option(const Headers& headers, std::string_view option) noexcept {
   bool found = false;
+  if (!headers.has(HeaderId::kConnection)) return found;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     const Headers::Field field = headers[i];
     if (field.id != HeaderId::kConnection) continue;

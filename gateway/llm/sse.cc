@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "gateway/llm/byte_scan.h"
+#include "gateway/base/byte_scan.h"
 
 namespace sluice::llm {
 namespace {

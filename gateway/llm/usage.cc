@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "gateway/llm/byte_scan.h"
+#include "gateway/base/byte_scan.h"
 
 namespace sluice::llm {
 namespace {

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <limits>
 
-#include "gateway/llm/byte_scan.h"
+#include "gateway/base/byte_scan.h"
 #include "gateway/llm/json_structure.h"
 
 namespace sluice::llm {
@@ -37,7 +37,9 @@ void UsageScanner::feed(std::string_view bytes) noexcept {
   while (at != end && state_ != State::kInvalid) {
     switch (mode_) {
       case Mode::kStructure:
-        at = structure(at);
+        do {
+          at = structure(at);
+        } while (at != end && mode_ == Mode::kStructure && state_ != State::kInvalid);
         break;
       case Mode::kString:
         at = string(at, end);

@@ -1,6 +1,8 @@
 #include "gateway/proxy/forwarding.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "gateway/http/trailers.h"
 #include "gateway/net/tls_state.h"
@@ -28,12 +30,30 @@ std::uint64_t parse_hex(std::string_view text) noexcept {
   return value;
 }
 
-void append_hex(std::string& out, std::uint64_t value) {
+// The two digits of each byte.
+constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
   constexpr char kDigits[] = "0123456789abcdef";
-  char digits[16];
-  for (int i = 15; i >= 0; --i, value >>= 4)
-    digits[i] = kDigits[value & 15];
-  out.append(digits, sizeof digits);
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {kDigits[i >> 4], kDigits[i & 15]};
+  return pairs;
+}();
+
+constexpr std::size_t kHexDigits = 16;  // of a 64-bit number
+
+char* put_hex(std::uint64_t value, char* out) noexcept {
+  for (int shift = 56; shift >= 0; shift -= 8, out += 2)
+    std::memcpy(out, kHexPairs[(value >> shift) & 0xff].data(), 2);
+  return out;
+}
+
+std::string hex(std::uint64_t high, std::uint64_t low) {
+  std::string out;
+  out.resize_and_overwrite(2 * kHexDigits, [&](char* digits, std::size_t size) {
+    put_hex(low, put_hex(high, digits));
+    return size;
+  });
+  return out;
 }
 
 // version "-" trace-id "-" parent-id "-" flags; later versions may append fields (W3C Trace Context 4.3).
@@ -68,6 +88,7 @@ bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
 // Every field of a list header as one list.
 std::string joined(const Headers& headers, HeaderId id) {
   std::string list;
+  if (!headers.has(id)) return list;
   for (std::size_t i = 0; i < headers.size(); ++i) {
     if (headers[i].id != id || headers[i].value.empty()) continue;
     if (!list.empty()) list += ", ";
@@ -112,28 +133,38 @@ TraceContext trace_context(const RequestHead& head, Random& random, TraceSampler
     flags = hex_digit(parent[54]) & 3u;
   } else {
     const std::uint64_t id_end = random.next() | 1;
-    append_hex(trace.trace_id, random.next());
-    append_hex(trace.trace_id, id_end);
+    trace.trace_id = hex(random.next(), id_end);
     flags = sampler.samples(id_end) ? 1 : 0;
   }
   trace.sampled = (flags & 1) != 0;
   trace.span_id = random.next() | 1;
-  trace.traceparent.reserve(55);
-  trace.traceparent.append("00-").append(trace.trace_id).append("-");
-  append_hex(trace.traceparent, trace.span_id);
-  trace.traceparent.append("-0").push_back(static_cast<char>('0' + flags));
+  trace.flags = static_cast<std::uint8_t>(flags);
   return trace;
+}
+
+std::array<char, 55> TraceContext::traceparent() const noexcept {
+  std::array<char, 55> text;
+  text.fill('0');  // version 00
+  text[2] = text[35] = text[52] = '-';
+  std::ranges::copy(trace_id, text.data() + 3);
+  put_hex(span_id, text.data() + 36);
+  text[54] = static_cast<char>('0' + flags);
+  return text;
 }
 
 std::string request_id(const RequestHead& head, Random& random) {
   const std::string_view given = head.headers.get(HeaderId::kXRequestId);
   const bool visible = std::ranges::all_of(given, [](char c) { return c > 0x20 && c < 0x7f; });
   if (!given.empty() && given.size() <= 128 && visible) return std::string(given);
-  std::string id;
-  id.reserve(32);
-  append_hex(id, random.next());
-  append_hex(id, random.next());
-  return id;
+  const std::uint64_t high = random.next();
+  return hex(high, random.next());
+}
+
+void add_via(Headers& headers) {
+  constexpr std::string_view kVia = "1.1 sluice";
+  std::string list = joined(headers, HeaderId::kVia);
+  if (!list.empty()) list += ", ";
+  headers.set(HeaderId::kVia, list.append(kVia));
 }
 
 std::string forwarded_client_certificate(const PeerCertificate& certificate) {
@@ -160,19 +191,18 @@ std::string forwarded_client_certificate(const PeerCertificate& certificate) {
 
 RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
                           const TraceContext& trace) {
-  RequestHead head = stream.head;
-  Headers& headers = head.headers;
-  const Forwarded forwarded = forwarded_by(stream, client);
-  headers.remove_if(speaks_for_a_proxy);
   constexpr std::size_t kAddedFields = 8;
   constexpr std::size_t kAddedBytes = 384;
-  headers.reserve(headers.size() + kAddedFields, headers.block_bytes() + kAddedBytes);
+  RequestHead head = stream.head.copy(kAddedFields, kAddedBytes);
+  Headers& headers = head.headers;
+  const Forwarded forwarded = forwarded_by(stream, client);
+  const std::array<char, 55> traceparent = trace.traceparent();
+  headers.remove_if(speaks_for_a_proxy);
   // A tracestate belongs to the traceparent it came with.
   if (!trace.continued) headers.remove(HeaderId::kTracestate);
-  const std::string via(headers.get(HeaderId::kVia));
-  headers.set(HeaderId::kVia, via.empty() ? std::string(kVia) : via + ", " + std::string(kVia));
+  add_via(headers);
   headers.add(HeaderId::kXRequestId, id);
-  headers.add(HeaderId::kTraceparent, trace.traceparent);
+  headers.add(HeaderId::kTraceparent, {traceparent.data(), traceparent.size()});
   headers.add(HeaderId::kXForwardedFor, forwarded.chain);
   headers.add(HeaderId::kXForwardedProto, forwarded.proto);
   if (!forwarded.host.empty()) headers.add(HeaderId::kXForwardedHost, forwarded.host);

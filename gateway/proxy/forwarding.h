@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -17,11 +18,14 @@ struct PeerCertificate;
 // one; the span is new in any case, it is this gateway's.
 struct TraceContext {
   std::string trace_id;         // 32 hexadecimal digits
-  std::string traceparent;      // for the backend
   std::uint64_t span_id = 0;    // this gateway's
   std::uint64_t parent_id = 0;  // the client's span, 0 for a new trace
   bool continued = false;       // the client sent one
   bool sampled = false;         // the client's decision; the sampler's for a new trace
+  std::uint8_t flags = 0;       // as they are passed on
+
+  // For the backend: version 00, with this gateway's span as the parent.
+  std::array<char, 55> traceparent() const noexcept;
 };
 TraceContext trace_context(const RequestHead& head, Random& random, TraceSampler sampler = {});
 
@@ -44,7 +48,7 @@ Headers upstream_trailers(const Headers& trailers);
 // are DNS names or URIs, in the form that Envoy gave the header.
 std::string forwarded_client_certificate(const PeerCertificate& certificate);
 
-// RFC 9110 7.6.3.
-inline constexpr std::string_view kVia = "1.1 sluice";
+// Appends this gateway to the list of those a message came through (RFC 9110 7.6.3), all of it in one field.
+void add_via(Headers& headers);
 
 }  // namespace sluice

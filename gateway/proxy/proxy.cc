@@ -42,7 +42,7 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   Exchange exchange(stream, routes_);
   exchanges_.push_back(exchange);
 
-  const TraceContext trace = trace_context(stream.head, loop_.random(), sampler_);
+  TraceContext trace = trace_context(stream.head, loop_.random(), sampler_);
   Request& request = *exchange.request;
   request.id = request_id(stream.head, loop_.random());
   request.length = stream.body.length();
@@ -50,7 +50,7 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
 
   ExchangeRecord& record = exchange.record;
   record.id = request.id;
-  record.trace_id = trace.trace_id;
+  record.trace_id = std::move(trace.trace_id);
   record.span_id = trace.span_id;
   record.parent_span_id = trace.parent_id;
   record.sampled = trace.sampled;

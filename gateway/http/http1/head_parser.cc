@@ -8,6 +8,11 @@ namespace {
 
 // Empty lines that some clients send after a POST body; more is not a client of ours.
 constexpr std::size_t kMaxLeadingBytes = 8;
+// Room that spares the usual head an allocation: fields that it has or gets, and what is appended to its
+// block.
+constexpr std::size_t kExpectedFields = 16;
+constexpr std::size_t kHostRoom = 64;
+constexpr std::size_t kAnswerRoom = 192;
 
 ByteRange range(std::size_t begin, std::size_t end) noexcept {
   return {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(end - begin)};
@@ -69,7 +74,7 @@ Result<void> HeadParser::take_line(std::string_view received, std::size_t begin,
       return {};
     }
     has_start_line_ = true;
-    fields_.reserve(16);
+    headers_.reserve(kExpectedFields);
     const std::string_view line = received.substr(begin, end - begin);
     return kind_ == Kind::kRequest ? take_request_line(line, begin) : take_status_line(line);
   }
@@ -83,29 +88,30 @@ Result<void> HeadParser::take_line(std::string_view received, std::size_t begin,
 Result<void> HeadParser::take_field(std::string_view received, std::size_t begin, std::size_t end) {
   const std::string_view line = received.substr(begin, end - begin);
   if (line.front() == ' ' || line.front() == '\t') return malformed("a folded header line");
-  const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos) return malformed("a header line without a colon");
-  std::string_view name = line.substr(0, colon);
+  const std::size_t name_size = token_size(line);
+  std::size_t colon = name_size;
   // RFC 9112 5.1: in a request a space before the colon is refused, in a response it is removed.
-  if (kind_ == Kind::kResponse) name = name.substr(0, name.find_last_not_of(" \t") + 1);
-  if (!is_token(name)) return malformed("an invalid header name");
+  if (kind_ == Kind::kResponse) colon += blank_size(line.substr(colon));
+  if (name_size == 0 || colon == line.size() || line[colon] != ':') {
+    return malformed(line.find(':') == std::string_view::npos ? "a header line without a colon"
+                                                              : "an invalid header name");
+  }
   const std::string_view value = trim(line.substr(colon + 1));
   if (!is_field_value(value)) return malformed("a control character in a header value");
-  if (fields_.size() == limits_.max_headers) {
+  if (headers_.size() == limits_.max_headers) {
     if (kind_ == Kind::kResponse) return malformed("more headers than max_headers");
     return fail(ErrorKind::kHeadTooLarge, "more headers than max_headers");
   }
   const auto value_begin = static_cast<std::size_t>(value.data() - received.data());
-  fields_.push_back(
-      {range(begin, begin + name.size()), range(value_begin, value_begin + value.size()), header_id(name)});
+  headers_.add_range(range(begin, begin + name_size), range(value_begin, value_begin + value.size()),
+                     header_id(line.substr(0, name_size)));
   return {};
 }
 
-void HeadParser::fill(Headers& headers, std::string_view received, std::size_t size) const {
-  headers.assign_block(received.substr(0, size));
-  headers.reserve(fields_.size() + 8);
-  for (const FieldRange& f : fields_)
-    headers.add_range(f.name, f.value, f.id);
+// `room_for_more`: what will be appended to the block.
+Headers HeadParser::take_headers(std::string_view received, std::size_t room_for_more) {
+  headers_.assign_block(received.substr(0, line_start_), room_for_more);
+  return std::move(headers_);
 }
 
 Result<void> HeadParser::take_request_line(std::string_view line, std::size_t begin) {
@@ -133,7 +139,7 @@ Result<void> HeadParser::take_request_line(std::string_view line, std::size_t be
   return {};
 }
 
-Result<HeadParser::Request> HeadParser::request(std::string_view received) const {
+Result<HeadParser::Request> HeadParser::request(std::string_view received) {
   Request out;
   out.is_http10 = is_http10_;
   out.head.method = method_;
@@ -144,7 +150,7 @@ Result<HeadParser::Request> HeadParser::request(std::string_view received) const
     return malformed("the target \"*\" without OPTIONS");
 
   Headers& headers = out.head.headers;
-  fill(headers, received, line_start_);
+  headers = take_headers(received, target_.size + kHostRoom);
   const std::size_t hosts = headers.count(HeaderId::kHost);
   // RFC 9112 3.2: a server MUST answer 400 to no, several or invalid Host fields.
   if (hosts > 1) return malformed("more than one Host");
@@ -175,11 +181,11 @@ Result<void> HeadParser::take_status_line(std::string_view line) {
   return {};
 }
 
-Result<HeadParser::Response> HeadParser::response(std::string_view received) const {
+Result<HeadParser::Response> HeadParser::response(std::string_view received) {
   Response out;
   out.is_http10 = is_http10_;
   out.head.status = status_;
-  fill(out.head.headers, received, line_start_);
+  out.head.headers = take_headers(received, kAnswerRoom);
   return out;
 }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "gateway/base/result.h"
 #include "gateway/http/head.h"
@@ -33,34 +32,28 @@ class HeadParser {
   // for responses: kUpstreamMalformed.
   Result<std::optional<std::size_t>> feed(std::string_view received);
 
-  // After completion: builds the head, whose block is the received bytes.
+  // After completion, once: the head, whose block is the received bytes.
   struct Request {
     RequestHead head;
     bool is_http10 = false;
   };
   // Errors: kMalformedRequest (target, Host).
-  Result<Request> request(std::string_view received) const;
+  Result<Request> request(std::string_view received);
 
   struct Response {
     ResponseHead head;
     bool is_http10 = false;
   };
-  Result<Response> response(std::string_view received) const;
+  Result<Response> response(std::string_view received);
 
  private:
-  struct FieldRange {
-    ByteRange name;
-    ByteRange value;
-    HeaderId id;
-  };
-
   std::unexpected<Error> malformed(const char* why) const;
   Result<void> take_line(std::string_view received, std::size_t begin, std::size_t end);
   Result<void> take_request_line(std::string_view line, std::size_t begin);
   Result<void> take_status_line(std::string_view line);
   Result<void> take_field(std::string_view received, std::size_t begin, std::size_t end);
   Result<void> check_size(std::size_t size) const;
-  void fill(Headers& headers, std::string_view received, std::size_t size) const;
+  Headers take_headers(std::string_view received, std::size_t room_for_more);
 
   Kind kind_;
   HeadLimits limits_;
@@ -73,7 +66,7 @@ class HeadParser {
   ByteRange target_;
   int status_ = 0;
   bool is_http10_ = false;
-  std::vector<FieldRange> fields_;
+  Headers headers_;  // ranges alone; their block comes with completion
 };
 
 }  // namespace sluice::http1

@@ -47,6 +47,55 @@ TEST(Headers, AnEmptyValueIsToldApartFromAnAbsentField) {
   EXPECT_EQ(printed(h), "Accept: \r\n");
 }
 
+TEST(Headers, LinesThatLieTogetherArePrintedAsTheyStandAndOthersAreMadeLines) {
+  const std::string_view block = "A: 1\r\nB:2\r\nC:  3 \r\nD: 4\r\nE: 5\r\n\r\n";
+  Headers h;
+  // The ranges of a parser: without the white space around values.
+  h.add_range({0, 1}, {3, 1}, HeaderId::kOther);
+  h.add_range({6, 1}, {8, 1}, HeaderId::kOther);
+  h.add_range({11, 1}, {15, 1}, HeaderId::kOther);
+  h.add_range({19, 1}, {22, 1}, HeaderId::kOther);
+  h.add_range({25, 1}, {28, 1}, HeaderId::kOther);
+  h.assign_block(block, 0);
+  EXPECT_EQ(printed(h), "A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\nE: 5\r\n");
+  h.remove("d");
+  h.add("f", "6");
+  EXPECT_EQ(printed(h), "A: 1\r\nB: 2\r\nC: 3\r\nE: 5\r\nf: 6\r\n");
+  const Headers copy = h.copy(4, 64);
+  h.set("A", "7");
+  EXPECT_EQ(printed(copy), "A: 1\r\nB: 2\r\nC: 3\r\nE: 5\r\nf: 6\r\n");
+}
+
+TEST(Headers, AValueAtTheVeryEndOfItsBlockIsALineLikeAnyOther) {
+  Headers h;
+  const ByteRange name = h.append_text("a");
+  h.append_text(": ");
+  const ByteRange value = h.append_text("1");
+  h.add_range(name, value, HeaderId::kOther);
+  EXPECT_EQ(printed(h), "a: 1\r\n");
+}
+
+TEST(Headers, WhatIsThereIsKnownThroughEveryChange) {
+  Headers h;
+  constexpr std::uint64_t kBoth = Headers::mask({HeaderId::kVia, HeaderId::kDate});
+  EXPECT_FALSE(h.may_have_any(kBoth));
+  h.add("Via", "x");
+  EXPECT_TRUE(h.may_have_any(kBoth));
+  EXPECT_TRUE(h.has(HeaderId::kVia));
+  h.remove_if([](const Headers::Field& field) { return field.id == HeaderId::kVia; });
+  EXPECT_FALSE(h.has(HeaderId::kVia));
+  EXPECT_EQ(h.get(HeaderId::kVia), "");
+  h.add(HeaderId::kVia, "y");
+  h.remove("via");
+  EXPECT_FALSE(h.has(HeaderId::kVia));
+  h.set(HeaderId::kVia, "z");
+  h.add("x-other", "1");
+  h.remove(HeaderId::kOther);
+  EXPECT_EQ(printed(h), "via: z\r\n");
+  h.add("x-other", "2");
+  EXPECT_TRUE(h.has(HeaderId::kOther));
+}
+
 TEST(Headers, SetReplacesEveryFieldOfTheName) {
   Headers h;
   h.add("via", "a");

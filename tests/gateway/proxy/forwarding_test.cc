@@ -21,6 +21,11 @@ RequestHead head_with(std::vector<std::pair<std::string, std::string>> fields) {
   return head;
 }
 
+std::string traceparent(const TraceContext& trace) {
+  const std::array<char, 55> text = trace.traceparent();
+  return {text.data(), text.size()};
+}
+
 class TraceContextTest : public ::testing::Test {
  protected:
   TraceContext trace(std::vector<std::string> parents) {
@@ -37,16 +42,16 @@ TEST_F(TraceContextTest, AValidParentIsContinuedWithASpanOfOurOwn) {
   const TraceContext t = trace({parent});
   EXPECT_TRUE(t.continued);
   EXPECT_EQ(t.trace_id, kTraceId);
-  EXPECT_EQ(t.traceparent.size(), 55u);
-  EXPECT_TRUE(t.traceparent.starts_with("00-" + std::string(kTraceId) + "-"));
-  EXPECT_TRUE(t.traceparent.ends_with("-01"));
-  EXPECT_NE(t.traceparent.substr(36, 16), "00f067aa0ba902b7");
+  EXPECT_EQ(traceparent(t).size(), 55u);
+  EXPECT_TRUE(traceparent(t).starts_with("00-" + std::string(kTraceId) + "-"));
+  EXPECT_TRUE(traceparent(t).ends_with("-01"));
+  EXPECT_NE(traceparent(t).substr(36, 16), "00f067aa0ba902b7");
 }
 
 TEST_F(TraceContextTest, TheSpansOfBothSidesAreToldAsNumbers) {
   const TraceContext t = trace({"00-" + std::string(kTraceId) + "-00f067aa0ba902b7-01"});
   EXPECT_EQ(t.parent_id, 0x00f067aa0ba902b7u);
-  EXPECT_EQ(t.span_id, std::stoull(t.traceparent.substr(36, 16), nullptr, 16));
+  EXPECT_EQ(t.span_id, std::stoull(traceparent(t).substr(36, 16), nullptr, 16));
   EXPECT_EQ(trace({}).parent_id, 0u);
 }
 
@@ -57,7 +62,7 @@ TEST_F(TraceContextTest, TheClientDecidesAboutItsTraceAndTheSamplerAboutANewOne)
   EXPECT_FALSE(trace_context(head_with({{"traceparent", parent + "0"}}), random_, all).sampled);
   const TraceContext fresh = trace_context(RequestHead(), random_, all);
   EXPECT_TRUE(fresh.sampled);
-  EXPECT_TRUE(fresh.traceparent.ends_with("-01"));
+  EXPECT_TRUE(traceparent(fresh).ends_with("-01"));
   EXPECT_FALSE(trace_context(RequestHead(), random_).sampled);
 }
 
@@ -67,14 +72,14 @@ TEST_F(TraceContextTest, AFutureVersionIsReadAsFarAsItIsKnown) {
     const TraceContext t = trace({later});
     EXPECT_TRUE(t.continued) << later;
     EXPECT_EQ(t.trace_id, kTraceId);
-    EXPECT_TRUE(t.traceparent.starts_with("00-"));
-    EXPECT_EQ(t.traceparent.size(), 55u);
+    EXPECT_TRUE(traceparent(t).starts_with("00-"));
+    EXPECT_EQ(traceparent(t).size(), 55u);
   }
 }
 
 TEST_F(TraceContextTest, FlagsThatAreNotDefinedAreNotPassedOn) {
-  EXPECT_TRUE(trace({"00-" + std::string(kTraceId) + "-00f067aa0ba902b7-ff"}).traceparent.ends_with("-03"));
-  EXPECT_TRUE(trace({"00-" + std::string(kTraceId) + "-00f067aa0ba902b7-fc"}).traceparent.ends_with("-00"));
+  EXPECT_TRUE(traceparent(trace({"00-" + std::string(kTraceId) + "-00f067aa0ba902b7-ff"})).ends_with("-03"));
+  EXPECT_TRUE(traceparent(trace({"00-" + std::string(kTraceId) + "-00f067aa0ba902b7-fc"})).ends_with("-00"));
 }
 
 TEST_F(TraceContextTest, AnInvalidParentBeginsANewTrace) {
@@ -89,7 +94,7 @@ TEST_F(TraceContextTest, AnInvalidParentBeginsANewTrace) {
     EXPECT_FALSE(t.continued) << bad;
     EXPECT_NE(t.trace_id, id);
     EXPECT_EQ(t.trace_id.size(), 32u);
-    EXPECT_TRUE(t.traceparent.ends_with("-00"));
+    EXPECT_TRUE(traceparent(t).ends_with("-00"));
   }
   const std::string good = "00-" + id + "-00f067aa0ba902b7-01";
   EXPECT_FALSE(trace({good, good}).continued) << "two parents are none";

@@ -14,7 +14,7 @@ using namespace std::string_view_literals;
 using Kind = HeadParser::Kind;
 
 // What a head comes to, in one line that two feedings can be compared by.
-std::string verdict(const HeadParser& parser, Kind kind, std::string_view head) {
+std::string verdict(HeadParser parser, Kind kind, std::string_view head) {
   if (kind == Kind::kRequest) {
     const auto r = parser.request(head);
     if (!r) return std::string(traits(r.error().kind).name);

@@ -8,7 +8,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace sluice::llm {
+namespace sluice {
 
 // Searches that memchr cannot do in one pass: the first byte in [begin, end) of a small set, `end` if there
 // is none. SSE2 belongs to every x86-64, so nothing is chosen at run time. 200 bytes take about 8 ns.
@@ -21,6 +21,7 @@ template <class Match, class Scalar>
 const char* find_byte(const char* begin, const char* end, Match match, Scalar scalar) noexcept {
   constexpr std::ptrdiff_t kBlock = sizeof(__m128i);
   const auto load = [](const char* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); };
+  const bool has_block = end - begin >= kBlock;
   for (; end - begin >= 2 * kBlock; begin += 2 * kBlock) {
     const __m128i first = match(load(begin));
     const __m128i second = match(load(begin + kBlock));
@@ -32,6 +33,11 @@ const char* find_byte(const char* begin, const char* end, Match match, Scalar sc
     const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(match(load(begin))));
     if (mask != 0) return begin + std::countr_zero(mask);
     begin += kBlock;
+  }
+  if (has_block) {
+    // What is left lies in one block with bytes that were looked at.
+    const auto mask = static_cast<std::uint32_t>(_mm_movemask_epi8(match(load(end - kBlock))));
+    return mask != 0 ? end - kBlock + std::countr_zero(mask) : end;
   }
   while (begin != end && !scalar(*begin))
     ++begin;
@@ -49,6 +55,51 @@ inline const char* find_either(const char* begin, const char* end, char a, char 
   return detail::find_byte(
       begin, end, [&](__m128i v) { return _mm_or_si128(_mm_cmpeq_epi8(v, as), _mm_cmpeq_epi8(v, bs)); },
       scalar);
+#else
+  while (begin != end && !scalar(*begin))
+    ++begin;
+  return begin;
+#endif
+}
+
+// A control character (RFC 9110 5.5: of C0 but HTAB, or DEL) that no field of HTTP may have.
+inline const char* find_control(const char* begin, const char* end) noexcept {
+  const auto scalar = [](char c) {
+    const auto u = static_cast<unsigned char>(c);
+    return (u < 0x20 && u != '\t') || u == 0x7f;
+  };
+#if defined(__SSE2__)
+  const __m128i last_control = _mm_set1_epi8(0x1f);
+  const __m128i tab = _mm_set1_epi8('\t');
+  const __m128i del = _mm_set1_epi8(0x7f);
+  const auto match = [&](__m128i v) {
+    const __m128i c0 = _mm_cmpeq_epi8(_mm_min_epu8(v, last_control), v);
+    return _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(v, tab), c0), _mm_cmpeq_epi8(v, del));
+  };
+  return detail::find_byte(begin, end, match, scalar);
+#else
+  while (begin != end && !scalar(*begin))
+    ++begin;
+  return begin;
+#endif
+}
+
+// What does not stand for itself inside a JSON string of ASCII: '"', '\\', controls, DEL, bytes above ASCII.
+inline const char* find_json_special(const char* begin, const char* end) noexcept {
+  const auto scalar = [](char c) {
+    return static_cast<signed char>(c) < 0x20 || c == 0x7f || c == '"' || c == '\\';
+  };
+#if defined(__SSE2__)
+  const __m128i space = _mm_set1_epi8(0x20);
+  const __m128i del = _mm_set1_epi8(0x7f);
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  const auto match = [&](__m128i v) {
+    // Compared as signed bytes: those above ASCII are below a space too.
+    return _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(v, space), _mm_cmpeq_epi8(v, del)),
+                        _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)));
+  };
+  return detail::find_byte(begin, end, match, scalar);
 #else
   while (begin != end && !scalar(*begin))
     ++begin;
@@ -100,4 +151,4 @@ inline const char* find_name_quote(const char* begin, const char* end) noexcept 
   return begin == last ? end : begin;
 }
 
-}  // namespace sluice::llm
+}  // namespace sluice
