@@ -22,7 +22,9 @@ constexpr std::size_t kMaxOutcomes = 256;
 void ExchangeReporter::ended(const ExchangeRecord& record) noexcept {
   // Allocation is all that can fail here; a record is not worth a stream.
   try {
-    access_log_.write(access_log_line(record));
+    line_.clear();
+    append_access_log_line(record, line_);
+    access_log_.write(line_);
     count(record);
     if (traces_ != nullptr) traces_->offer(record);
   } catch (const std::exception&) {

@@ -39,6 +39,7 @@ class ExchangeReporter final : public ExchangeSink {
   Metrics& metrics_;
   LineSink& access_log_;
   TraceQueue* traces_;
+  std::string line_;  // kept for its memory
   std::vector<Outcome> outcomes_;
 };
 

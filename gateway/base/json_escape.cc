@@ -1,19 +1,12 @@
 #include "gateway/base/json_escape.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
+
+#include "gateway/base/byte_scan.h"
 
 namespace sluice {
 namespace {
-
-// Bytes that stand for themselves: printable ASCII but '"' and '\'.
-constexpr std::array<bool, 256> kPlain = [] {
-  std::array<bool, 256> plain{};
-  for (std::size_t c = 0x20; c < 0x7f; ++c)
-    plain[c] = c != '"' && c != '\\';
-  return plain;
-}();
 
 std::uint8_t byte_at(std::string_view text, std::size_t i) {
   return static_cast<std::uint8_t>(text[i]);
@@ -89,12 +82,13 @@ std::size_t utf8_sequence_length(std::string_view text) noexcept {
   return sequence.matched == sequence.expected ? sequence.expected : 0;
 }
 
+std::size_t json_plain_size(std::string_view text) noexcept {
+  return static_cast<std::size_t>(find_json_special(text.data(), text.data() + text.size()) - text.data());
+}
+
 void json_escape(std::string_view text, std::string& out) {
   while (!text.empty()) {
-    const std::size_t plain = static_cast<std::size_t>(
-        std::find_if_not(text.begin(), text.end(),
-                         [](char c) { return kPlain[static_cast<std::uint8_t>(c)]; }) -
-        text.begin());
+    const std::size_t plain = json_plain_size(text);
     out.append(text.substr(0, plain));
     text.remove_prefix(plain);
     if (text.empty()) return;

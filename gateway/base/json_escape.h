@@ -13,6 +13,9 @@ namespace sluice {
 // most 6 times as long as `text`.
 void json_escape(std::string_view text, std::string& out);
 
+// How many bytes at the beginning of `text` json_escape() leaves as they are.
+std::size_t json_plain_size(std::string_view text) noexcept;
+
 // The length (1 to 4) of the well-formed UTF-8 sequence (Unicode 15, table 3-7) that `text` begins with; 0 if
 // it is empty or begins with none: no overlong forms, no surrogates, nothing past U+10FFFF.
 std::size_t utf8_sequence_length(std::string_view text) noexcept;

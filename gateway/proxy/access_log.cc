@@ -1,94 +1,153 @@
 #include "gateway/proxy/access_log.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <cstring>
 
 #include "gateway/base/json_escape.h"
 
 namespace sluice {
 namespace {
 
-// The lowest `width` decimal digits of a number that is not negative.
-void append_digits(std::string& out, std::int64_t value, int width) {
-  char digits[20];
-  for (int i = width - 1; i >= 0; --i, value /= 10)
-    digits[i] = static_cast<char>('0' + value % 10);
-  out.append(digits, static_cast<std::size_t>(width));
-}
-
+// Writes into the room behind a string, which is made once: the request path has a line for each exchange.
 class Line {
  public:
-  explicit Line(std::string& out) : out_(out) { out_.push_back('{'); }
+  // `room`: at most so many bytes are put into it, but for text that has to be escaped.
+  Line(std::string& out, std::size_t room) : out_(out), begin_(out.size()) {
+    out_.resize_and_overwrite(begin_ + room, [](char*, std::size_t size) { return size; });
+    at_ = out_.data() + begin_;
+  }
+  void end() {
+    out_[begin_] = '{';  // instead of the first comma
+    *at_++ = '}';
+    out_.resize(static_cast<std::size_t>(at_ - out_.data()));
+  }
 
-  void text(std::string_view key, std::string_view value) {
-    begin(key);
-    out_.push_back('"');
-    json_escape(value, out_);
-    out_.push_back('"');
+  // Names are literals, so that writing one is a few stores of known size.
+  template <std::size_t N>
+  void text(const char (&name)[N], std::string_view value) {
+    begin_member(name);
+    *at_++ = '"';
+    if (json_plain_size(value) == value.size()) {
+      put(value);
+    } else {
+      put_escaped(value);
+    }
+    *at_++ = '"';
   }
-  void text_if(std::string_view key, std::string_view value) {
-    if (!value.empty()) text(key, value);
+  template <std::size_t N>
+  void text_if(const char (&name)[N], std::string_view value) {
+    if (!value.empty()) text(name, value);
   }
-  void number(std::string_view key, std::int64_t value) {
-    begin(key);
-    char digits[20];
-    out_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
+  template <std::size_t N>
+  void time(const char (&name)[N], WallTime time) {
+    begin_member(name);
+    put(time);
   }
-  void number(std::string_view key, std::uint64_t value) { number(key, static_cast<std::int64_t>(value)); }
+  template <std::size_t N>
+  void number(const char (&name)[N], std::int64_t value) {
+    begin_member(name);
+    at_ = std::to_chars(at_, at_ + kMaxDigits, value).ptr;
+  }
+  template <std::size_t N>
+  void number(const char (&name)[N], std::uint64_t value) {
+    number(name, static_cast<std::int64_t>(value));
+  }
   // With three decimals: microseconds are what the clock resolves and a reader compares.
-  void milliseconds(std::string_view key, Duration d) {
+  template <std::size_t N>
+  void milliseconds(const char (&name)[N], Duration d) {
     const std::int64_t us = std::chrono::duration_cast<std::chrono::microseconds>(d).count();
-    number(key, us / 1000);
-    out_.push_back('.');
-    append_digits(out_, us % 1000, 3);
+    number(name, us / 1000);
+    *at_++ = '.';
+    digits<3>(us % 1000);
   }
-  void flag(std::string_view key, bool value) {
-    begin(key);
-    out_ += value ? "true" : "false";
+  template <std::size_t N>
+  void flag(const char (&name)[N], bool value) {
+    begin_member(name);
+    put(value ? "true" : "false");
   }
+
+  // Of a member but for its text: its key, quotes and digits.
+  static constexpr std::size_t kMaxMember = 48;
 
  private:
-  void begin(std::string_view key) {
-    if (out_.size() > 1) out_.push_back(',');
-    out_.push_back('"');
-    out_.append(key);
-    out_.append("\":");
+  static constexpr std::size_t kMaxDigits = 20;
+
+  template <std::size_t N>
+  void begin_member(const char (&name)[N]) {
+    static_assert(N + 3 + kMaxDigits + 4 <= kMaxMember);
+    *at_++ = ',';
+    *at_++ = '"';
+    std::memcpy(at_, name, N - 1);
+    at_ += N - 1;
+    *at_++ = '"';
+    *at_++ = ':';
   }
+  void put(std::string_view text) { at_ = std::copy_n(text.data(), text.size(), at_); }
+  // The lowest `Width` decimal digits of a number that is not negative.
+  template <int Width>
+  void digits(std::int64_t value) {
+    for (int i = Width - 1; i >= 0; --i, value /= 10)
+      at_[i] = static_cast<char>('0' + value % 10);
+    at_ += Width;
+  }
+  void put(WallTime time);
+  void put_escaped(std::string_view value);
+
   std::string& out_;
+  std::size_t begin_;
+  char* at_ = nullptr;
 };
 
+// Seldom: what clients choose is nearly always plain. Room is made for what the escapes add.
+void Line::put_escaped(std::string_view value) {
+  std::string escaped;
+  json_escape(value, escaped);
+  const auto used = static_cast<std::size_t>(at_ - out_.data());
+  out_.resize(out_.size() + escaped.size());
+  at_ = out_.data() + used;
+  put(escaped);
+}
+
 // RFC 3339 in UTC with milliseconds.
-std::string timestamp(WallTime time) {
+void Line::put(WallTime time) {
   const auto ms = std::chrono::floor<std::chrono::milliseconds>(time);
   const auto days = std::chrono::floor<std::chrono::days>(ms);
   const std::chrono::year_month_day date(days);
   const std::chrono::hh_mm_ss clock(ms - days);
-  std::string out;
-  out.reserve(24);
-  append_digits(out, static_cast<int>(date.year()), 4);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.month()), 2);
-  out.push_back('-');
-  append_digits(out, static_cast<unsigned>(date.day()), 2);
-  out.push_back('T');
-  append_digits(out, clock.hours().count(), 2);
-  out.push_back(':');
-  append_digits(out, clock.minutes().count(), 2);
-  out.push_back(':');
-  append_digits(out, clock.seconds().count(), 2);
-  out.push_back('.');
-  append_digits(out, clock.subseconds().count(), 3);
-  out.push_back('Z');
-  return out;
+  *at_++ = '"';
+  digits<4>(static_cast<int>(date.year()));
+  *at_++ = '-';
+  digits<2>(static_cast<unsigned>(date.month()));
+  *at_++ = '-';
+  digits<2>(static_cast<unsigned>(date.day()));
+  *at_++ = 'T';
+  digits<2>(clock.hours().count());
+  *at_++ = ':';
+  digits<2>(clock.minutes().count());
+  *at_++ = ':';
+  digits<2>(clock.seconds().count());
+  *at_++ = '.';
+  digits<3>(clock.subseconds().count());
+  put("Z\"");
+}
+
+// More than a line can have.
+constexpr std::size_t kMaxMembers = 32;
+
+// An upper bound of a line's length, if nothing is escaped.
+std::size_t room_for(const ExchangeRecord& r) noexcept {
+  return kMaxMembers * Line::kMaxMember + r.id.size() + r.trace_id.size() + r.peer.size() + r.client.size() +
+         r.client_certificate.size() + r.path.size() + r.route.size() + r.model.size() + r.cluster.size() +
+         r.endpoint.size() + r.error_detail.size();
 }
 
 }  // namespace
 
-std::string access_log_line(const ExchangeRecord& r) {
-  std::string out;
-  out.reserve(512);
-  Line line(out);
-  line.text("time", timestamp(r.started_at));
+void append_access_log_line(const ExchangeRecord& r, std::string& out) {
+  Line line(out, room_for(r));
+  line.time("time", r.started_at);
   line.text("id", r.id);
   line.text_if("trace_id", r.trace_id);
   line.text("peer", r.peer);
@@ -123,8 +182,7 @@ std::string access_log_line(const ExchangeRecord& r) {
     line.number("prompt_tokens", r.usage->prompt_tokens);
     line.number("completion_tokens", r.usage->completion_tokens);
   }
-  out.push_back('}');
-  return out;
+  line.end();
 }
 
 }  // namespace sluice

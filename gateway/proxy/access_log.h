@@ -6,8 +6,8 @@
 
 namespace sluice {
 
-// One exchange as one line of JSON, without the line end. Whatever a client sent is escaped so that a record
-// can never become two; no header value, query, prompt or answer is in it.
-std::string access_log_line(const ExchangeRecord& record);
+// Appends one exchange as one line of JSON, without the line end. Whatever a client sent is escaped so that a
+// record can never become two; no header value, query, prompt or answer is in it.
+void append_access_log_line(const ExchangeRecord& record, std::string& out);
 
 }  // namespace sluice

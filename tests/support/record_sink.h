@@ -16,7 +16,7 @@ class RecordSink final : public ExchangeSink {
 
   void ended(const ExchangeRecord& record) noexcept override {
     records.push_back(record);
-    lines.push_back(access_log_line(record));
+    append_access_log_line(record, lines.emplace_back());
   }
 };
 

@@ -21,6 +21,13 @@ ExchangeRecord record() {
   return r;
 }
 
+std::string access_log_line(const ExchangeRecord& record) {
+  std::string line = "before";
+  append_access_log_line(record, line);
+  EXPECT_TRUE(line.starts_with("before{"));
+  return line.substr(6);
+}
+
 TEST(AccessLogTest, ALineTellsWhatHappened) {
   ExchangeRecord r = record();
   r.started_at = WallTime(std::chrono::sys_days(std::chrono::year(2024) / 2 / 29) + milliseconds(3'723'004));
