@@ -54,6 +54,7 @@ void Loop::make_ready(Waiter& waiter) {
 
 void Loop::drain_ready() {
   drain_posted_ = false;
+  const Event event(*this);
   // Only what is ready now: a coroutine that makes itself ready again waits for the next round, so that
   // sockets get their turn in between.
   IntrusiveList<Waiter, Waiter> batch;
