@@ -8,6 +8,7 @@
 
 #include "gateway/http/http2/outgoing_body.h"
 #include "gateway/http/http2/request_stream.h"
+#include "gateway/http/http2/session_memory.h"
 
 namespace sluice::http2 {
 namespace {
@@ -113,7 +114,7 @@ SessionPtr ClientConnection::Callbacks::make_session(ClientConnection& connectio
   nghttp2_option_set_no_auto_window_update(raw_option, 1);
   nghttp2_option_set_no_closed_streams(raw_option, 1);
   nghttp2_session* session = nullptr;
-  check(nghttp2_session_client_new2(&session, raw_callbacks, &connection, raw_option));
+  check(nghttp2_session_client_new3(&session, raw_callbacks, &connection, raw_option, session_memory()));
   return SessionPtr(session);
 }
 

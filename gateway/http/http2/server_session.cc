@@ -8,6 +8,7 @@
 
 #include "gateway/http/http2/outgoing_body.h"
 #include "gateway/http/http2/server_stream.h"
+#include "gateway/http/http2/session_memory.h"
 
 namespace sluice::http2 {
 namespace {
@@ -104,7 +105,8 @@ SessionPtr ServerConnection::Callbacks::make_session(ServerConnection& connectio
       });
 
   nghttp2_session* session = nullptr;
-  if (nghttp2_session_server_new2(&session, raw, &connection, options().get()) != 0) throw std::bad_alloc();
+  if (nghttp2_session_server_new3(&session, raw, &connection, options().get(), session_memory()) != 0)
+    throw std::bad_alloc();
   return SessionPtr(session);
 }
 
