@@ -364,7 +364,9 @@ def _(t):
         clusters=[{"name": "models", "endpoints": [{"address": backend.address}], "pool": {"prewarm": 3}}],
         routes=[{"match": {"path": {"prefix": "/"}}, "clusters": [{"name": "models"}]}]), threads=2)
     sluice.wait_until(lambda: sluice.metrics().sum("sluice_upstream_connections_idle") >= 6, "the pools are warm")
-    assert backend.connections >= 6 and not backend.requests
+    # The kernel connects before the backend's thread gets to accept.
+    sluice.wait_until(lambda: backend.connections >= 6, "the backend has seen the connections")
+    assert not backend.requests
     assert json.loads(ask(t.connect(sluice)).body) == {"by": "warm"}
     assert sluice.metrics().sum("sluice_upstream_prewarms_total") >= 6
 
