@@ -173,22 +173,31 @@ TEST_P(TcpTransportTest, OurOwnHalfCloseIsNoHangUp) {
 
 // The reactor tells of each edge once, so the next ones are about what must not get lost between two of them.
 
+// Reads once for each time it is woken, as the codecs do after a read that was not filled.
+Task<std::size_t> bytes_until_end(Transport& transport) {
+  std::size_t bytes = 0;
+  for (;;) {
+    co_await transport.readable(kNever);
+    char buffer[64];
+    const IoResult r = transport.try_read(buffer);
+    if (r.status == Status::kEnd || r.status == Status::kBroken) co_return bytes;
+    bytes += r.bytes;
+  }
+}
+
 TEST_P(TcpTransportTest, AnEndThatCameWithTheBytesInFrontOfItIsHeard) {
-  world_.write(near(), "last words");
-  near().close();
-  // Both are one edge, and the read takes the bytes alone.
-  char buffer[64];
-  ASSERT_TRUE(world_.until([&] { return far().try_read(buffer).status == Status::kOk; }));
-  Child<bool> reader(world_.loop, wait_readable(far(), kNever));
-  EXPECT_TRUE(world_.until([&] { return reader.finished(); }));
-  EXPECT_EQ(far().try_read(buffer).status, Status::kEnd);
-  // The same for the side that connected.
-  SocketWorld::Pair other = world_.connected(listener_->address());
-  world_.write(*other.far, "last words");
-  other.far->close();
-  ASSERT_TRUE(world_.until([&] { return other.near->try_read(buffer).status == Status::kOk; }));
-  Child<bool> second(world_.loop, wait_readable(*other.near, kNever));
-  EXPECT_TRUE(world_.until([&] { return second.finished(); }));
+  // Whoever waits is woken by the one edge of both, and its read takes the bytes alone.
+  for (const bool accepted_reads : {true, false}) {
+    SocketWorld::Pair pair = world_.connected(listener_->address());
+    Transport& from = accepted_reads ? *pair.near : *pair.far;
+    Transport& to = accepted_reads ? *pair.far : *pair.near;
+    Child<std::size_t> reader(world_.loop, bytes_until_end(to));
+    world_.loop.poll();
+    world_.write(from, "last words");
+    from.close();
+    ASSERT_TRUE(world_.until([&] { return reader.finished(); })) << accepted_reads;
+    EXPECT_EQ(*reader.join().await_resume(), 10u);
+  }
 }
 
 TEST_P(TcpTransportTest, BytesThatAShortReadLeftAreFoundByTheNextWait) {
