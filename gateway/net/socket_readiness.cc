@@ -1,5 +1,6 @@
 #include "gateway/net/socket_readiness.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <utility>
@@ -65,7 +66,12 @@ struct SocketReadiness::Registration {
   Registration(Loop& l, int descriptor, Owner& o)
       : loop(l), reactor(asio::use_service<epoll_reactor>(l.io())), fd(descriptor), owner(&o) {
     failed = reactor.register_descriptor(fd, data) != 0;
-    if (!failed) start(read, /*first=*/true);
+    if (failed) {
+      // Without edges (ENOSPC: fs.epoll.max_user_watches) its users would try for ever: let them see an end.
+      ::shutdown(fd, SHUT_RDWR);
+    } else {
+      start(read, /*first=*/true);
+    }
   }
 
   void start(Side& side, bool first) {
@@ -110,7 +116,7 @@ struct SocketReadiness::Registration {
   epoll_reactor::per_descriptor_data data = nullptr;
   int fd;
   Owner* owner;
-  bool failed = false;  // closed, or unknown to the reactor: moves are tried without an edge
+  bool failed = false;  // closed, or unknown to the reactor: no edge will come, and no move will block
   bool knows_writes = false;
   Side read{*this, Direction::kRead};
   Side write{*this, Direction::kWrite};

@@ -22,7 +22,8 @@ class SocketReadiness {
     ~Owner() = default;
   };
 
-  // Takes over a non-blocking descriptor. Both outlive it; the loop also what is under way after close().
+  // Takes over a non-blocking descriptor; shuts the socket down if the reactor has no room for it. Both
+  // outlive it; the loop also what is under way after close().
   SocketReadiness(Loop& loop, int fd, Owner& owner);
   // The owner hears nothing any more.
   ~SocketReadiness();

@@ -1,6 +1,8 @@
 #include "gateway/net/tcp_transport.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <optional>
 #include <string>
@@ -283,6 +285,28 @@ TEST_P(TcpTransportTest, DestroyingItDropsCallbacksThatAreUnderWay) {
 
 INSTANTIATE_TEST_SUITE_P(Families, TcpTransportTest, ::testing::Values("V4", "V6", "Unix"),
                          [](const auto& instance) { return instance.param; });
+
+TEST(SocketReadiness, ASocketThatTheReactorHasNoRoomForEndsInsteadOfBeingTriedForEver) {
+  struct Note final : SocketReadiness::Owner {
+    void on_socket_ready(Direction) override { ++ready; }
+    int ready = 0;
+  };
+  SocketWorld world;
+  int ends[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+  Note known;
+  Note refused;
+  SocketReadiness first(world.loop, ends[0], known);
+  // A second registration of one descriptor is refused, as any is when the system has no room.
+  SocketReadiness second(world.loop, ends[0], refused);
+  char byte = 0;
+  EXPECT_EQ(::recv(ends[1], &byte, 1, 0), 0);
+  second.wait(Direction::kRead);
+  world.loop.poll();
+  EXPECT_EQ(refused.ready, 1);
+  EXPECT_EQ(::recv(ends[0], &byte, 1, 0), 0);
+  ::close(ends[1]);
+}
 
 TEST(HangupWatch, HearsOfMoreHangUpsAtOnceThanItTakesInOneBatch) {
   SocketWorld world;
