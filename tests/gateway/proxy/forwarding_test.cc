@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kTraceId = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-RequestHead head_with(std::vector<std::pair<std::string, std::string>> fields) {
+RequestHead head_with(const std::vector<std::pair<std::string, std::string>>& fields) {
   RequestHead head;
   for (const auto& [name, value] : fields)
     head.headers.add(name, value);
@@ -28,7 +28,7 @@ std::string traceparent(const TraceContext& trace) {
 
 class TraceContextTest : public ::testing::Test {
  protected:
-  TraceContext trace(std::vector<std::string> parents) {
+  TraceContext trace(const std::vector<std::string>& parents) {
     RequestHead head;
     for (const std::string& p : parents)
       head.headers.add("traceparent", p);
