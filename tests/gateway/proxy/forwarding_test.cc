@@ -184,6 +184,11 @@ TEST_F(UpstreamHeadTest, ViaIsAppended) {
   EXPECT_NE(forward("Via: 1.0 fred\r\n").find("via: 1.0 fred, 1.1 sluice\r\n"), std::string::npos);
 }
 
+TEST_F(UpstreamHeadTest, SeveralViaFieldsBecomeOneList) {
+  const std::string got = forward("Via: 1.0 fred\r\nX-Between: 1\r\nvia: 1.1 wilma, 1.1 barney\r\n");
+  EXPECT_NE(got.find("via: 1.0 fred, 1.1 wilma, 1.1 barney, 1.1 sluice\r\n"), std::string::npos) << got;
+}
+
 TEST_F(UpstreamHeadTest, TracingAndTheRequestIdReachTheBackendAndTheClient) {
   const std::string got = forward("X-Request-Id: mine\r\ntracestate: a=1\r\ntraceparent: 00-" +
                                   std::string(kTraceId) + "-00f067aa0ba902b7-01\r\n");
