@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -56,9 +57,7 @@ inline const char* find_either(const char* begin, const char* end, char a, char 
       begin, end, [&](__m128i v) { return _mm_or_si128(_mm_cmpeq_epi8(v, as), _mm_cmpeq_epi8(v, bs)); },
       scalar);
 #else
-  while (begin != end && !scalar(*begin))
-    ++begin;
-  return begin;
+  return std::find_if(begin, end, scalar);
 #endif
 }
 
@@ -78,9 +77,7 @@ inline const char* find_control(const char* begin, const char* end) noexcept {
   };
   return detail::find_byte(begin, end, match, scalar);
 #else
-  while (begin != end && !scalar(*begin))
-    ++begin;
-  return begin;
+  return std::find_if(begin, end, scalar);
 #endif
 }
 
@@ -101,9 +98,7 @@ inline const char* find_json_special(const char* begin, const char* end) noexcep
   };
   return detail::find_byte(begin, end, match, scalar);
 #else
-  while (begin != end && !scalar(*begin))
-    ++begin;
-  return begin;
+  return std::find_if(begin, end, scalar);
 #endif
 }
 
@@ -122,9 +117,7 @@ inline const char* find_bracket_or_quote(const char* begin, const char* end) noe
   };
   return detail::find_byte(begin, end, match, scalar);
 #else
-  while (begin != end && !scalar(*begin))
-    ++begin;
-  return begin;
+  return std::find_if(begin, end, scalar);
 #endif
 }
 
