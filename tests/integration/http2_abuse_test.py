@@ -81,7 +81,8 @@ flood("requests with bodies that are reset at once", "reset_flood",
 # Where one such frame is the end of its connection, there is no flood of them.
 flood("requests that a WINDOW_UPDATE of 0 resets", "reset_flood protocol_error",
       each_stream(lambda a, s: a.head(stream=s, end=False) + frames.window_update(s, 0)), (*CALM, PROTOCOL_ERROR))
-flood("requests that a window above its maximum resets", "reset_flood", each_stream(
+# Streams that are refused meanwhile cost frames that ask for nothing: either allowance may be used up first.
+flood("requests that a window above its maximum resets", "reset_flood control_flood", each_stream(
     lambda a, s: a.head(stream=s, end=False) + frames.window_update(s, frames.LARGEST_WINDOW)))
 flood("malformed heads", "reset_flood", each_stream(lambda a, s: a.head(("X-UPPER", "x"), stream=s)))
 flood("heads with a field for one connection", "reset_flood",
