@@ -7,6 +7,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "gateway/runtime/turn_reactor.h"
+
 namespace asio = boost::asio;
 
 namespace sluice {
@@ -17,10 +19,22 @@ struct Loop::Wakeup {
   asio::steady_timer timer;
 };
 
+namespace {
+
+TurnReactor& install_reactor(asio::io_context& io, TurnReactor::Callback callback, void* owner) {
+  auto reactor = std::make_unique<TurnReactor>(io, callback, owner);
+  asio::add_service<asio::detail::epoll_reactor>(io, reactor.get());
+  return *reactor.release();
+}
+
+}  // namespace
+
 // Concurrency hint 1: one thread runs the context, others only post to it.
 Loop::Loop(const TimeSource& time, std::uint64_t seed, std::size_t stream_buffer_bytes)
     : time_(time),
       io_(std::make_unique<asio::io_context>(1)),
+      reactor_(install_reactor(
+          *io_, [](void* self) { static_cast<Loop*>(self)->end_turn(); }, this)),
       wakeup_(std::make_unique<Wakeup>(*io_)),
       wheel_(time.now()),
       buffers_(stream_buffer_bytes),
@@ -48,44 +62,47 @@ void Loop::schedule_wakeup() {
 
 void Loop::make_ready(Waiter& waiter) {
   ready_.push_back(waiter);
-  if (std::exchange(drain_posted_, true)) return;
-  asio::post(*io_, [this] { drain_ready(); });
+  want_turn_end();
 }
 
-void Loop::drain_ready() {
-  drain_posted_ = false;
-  const Event event(*this);
-  // Only what is ready now: a coroutine that makes itself ready again waits for the next round, so that
-  // sockets get their turn in between.
-  IntrusiveList<Waiter, Waiter> batch;
-  batch.splice_back(ready_);
-  while (Waiter* waiter = batch.pop_front())
-    waiter->coroutine.resume();
-}
-
-// A posted function runs behind the handlers that the reactor found ready, and behind what they posted before
-// it. What they make ready after it is waited for, but only so often: coroutines that keep waking each other
-// must not hold the turn's writes back.
 void Loop::at_turn_end(TurnEnd& end) {
   if (end.pending()) return;
   turn_ends_.push_back(end);
-  if (std::exchange(turn_end_posted_, true)) return;
-  asio::post(*io_, [this] { run_turn_ends(); });
+  want_turn_end();
 }
 
-void Loop::run_turn_ends() {
-  constexpr int kMaxDeferrals = 3;
-  if (drain_posted_ && turn_end_deferrals_ < kMaxDeferrals) {
-    ++turn_end_deferrals_;
-    asio::post(*io_, [this] { run_turn_ends(); });
-    return;
-  }
-  turn_end_posted_ = false;
-  turn_end_deferrals_ = 0;
+// The reactor ends a turn in which it had events. What is asked for outside one, by a posted function or by
+// the end of a turn itself, has to be posted.
+void Loop::want_turn_end() {
+  if (ending_turn_ || reactor_.turn_pending() || std::exchange(turn_end_posted_, true)) return;
+  asio::post(*io_, [this] {
+    turn_end_posted_ = false;
+    if (!reactor_.turn_pending()) end_turn();
+  });
+}
+
+// What is ready goes first, and what it makes ready, but only so often: coroutines that keep waking each
+// other must not hold the turn's writes back, nor the sockets.
+void Loop::end_turn() {
+  constexpr int kMaxRounds = 4;
+  ending_turn_ = true;
+  for (int i = 0; i < kMaxRounds && !ready_.empty(); ++i)
+    drain_ready();
   IntrusiveList<TurnEnd, TurnEnd> batch;
   batch.splice_back(turn_ends_);
   while (TurnEnd* end = batch.pop_front())
     end->callback_(end->owner_);
+  ending_turn_ = false;
+  if (!ready_.empty() || !turn_ends_.empty()) want_turn_end();
+}
+
+void Loop::drain_ready() {
+  const Event event(*this);
+  // Only what is ready now; what becomes ready by it is another round.
+  IntrusiveList<Waiter, Waiter> batch;
+  batch.splice_back(ready_);
+  while (Waiter* waiter = batch.pop_front())
+    waiter->coroutine.resume();
 }
 
 void Loop::post(std::move_only_function<void()> function) {

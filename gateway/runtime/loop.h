@@ -18,6 +18,8 @@ class io_context;
 
 namespace sluice {
 
+class TurnReactor;
+
 // A suspended coroutine waiting for its turn. Destroying it (which destroying the coroutine does) withdraws
 // it.
 class Waiter : public ListNode<Waiter> {
@@ -109,23 +111,24 @@ class Loop {
   struct Wakeup;
 
   void drain_ready();
-  void run_turn_ends();
+  void end_turn();
+  void want_turn_end();
   void schedule_wakeup();
 
   const TimeSource& time_;
   bool in_event_ = false;
   mutable std::optional<TimePoint> event_time_;
   std::unique_ptr<boost::asio::io_context> io_;
+  TurnReactor& reactor_;  // io_ has it
   std::unique_ptr<Wakeup> wakeup_;
   TimerWheel wheel_;
   TimePoint wakeup_at_ = kNever;
   BufferPool buffers_;
   Random random_;
   IntrusiveList<Waiter, Waiter> ready_;
-  bool drain_posted_ = false;
   IntrusiveList<TurnEnd, TurnEnd> turn_ends_;
   bool turn_end_posted_ = false;
-  int turn_end_deferrals_ = 0;
+  bool ending_turn_ = false;
 };
 
 // co_await sleep_until(loop, deadline): resumes at the deadline, or a tick after it.
