@@ -119,6 +119,8 @@ void Loop::stop() {
 }
 
 std::size_t Loop::poll() {
+  // The end of a turn is no work that the context counts: without the guard it could stop before it.
+  const auto work = asio::make_work_guard(*io_);
   io_->restart();
   std::size_t handlers = 0;
   while (const std::size_t n = io_->poll())

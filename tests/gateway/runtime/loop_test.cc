@@ -47,7 +47,7 @@ TEST(Loop, AnEventHasOneTimeAndTheNextOneAnother) {
 
 // What happened in a turn, in order.
 class LoopTurns : public testing::Test {
- protected:
+ public:
   // A pair of sockets; what arrives on it is an event of the loop.
   struct Pair {
     explicit Pair(Loop& loop) : near(loop.io()), far(loop.io()) { asio::local::connect_pair(near, far); }
