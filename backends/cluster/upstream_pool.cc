@@ -38,6 +38,7 @@ class UpstreamPool::Connection final : public ListNode<UpstreamPool>, private Re
            Duration(static_cast<std::int64_t>(pool.loop_.random().below(tenth)));
   }
   void on_ready() override {
+    if (http.silent()) return http.transport().listen(Direction::kRead, this);
     // Closed by the server, before anybody had a use for it.
     if (!used_) pool_.warm_backoff_.failed();
     pool_.drop(*this);

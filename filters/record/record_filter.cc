@@ -77,7 +77,7 @@ class Settle {
       : loop_(loop), record_(record), client_(client), sink_(sink) {}
   Settle(const Settle&) = delete;
   ~Settle() {
-    record_.ended_at = loop_.now();
+    record_.ended_at = loop_.time().now();  // not the event's: an exchange may be one event from end to end
     record_.client_stalled = client_.client_stalled();
     if (record_.state != ExchangeState::kDone && !record_.error) record_.error = ErrorKind::kClientGone;
     if (record_.status == 0) {

@@ -337,7 +337,7 @@ Task<void> Gateway::reload_in_turn(std::string by, std::shared_ptr<PendingReload
 }
 
 Task<ReloadReport> Gateway::reload_now() {
-  const TimePoint began = control_.now();
+  const TimePoint began = control_.time().now();
   ReloadReport report;
   report.generation = generation_;
   access_log_->reopen();
@@ -372,7 +372,7 @@ Task<ReloadReport> Gateway::reload_now() {
   }
   report.ok = true;
   report.generation = generation_;
-  report.milliseconds = std::chrono::duration<double, std::milli>(control_.now() - began).count();
+  report.milliseconds = std::chrono::duration<double, std::milli>(control_.time().now() - began).count();
   co_return report;
 }
 
@@ -384,9 +384,9 @@ Task<Duration> Gateway::swap(std::shared_ptr<const config::Config> next, Listene
   auto discovered = std::make_shared<const DiscoveredEndpoints>(discovery_.update(next->clusters));
   const std::vector<Duration> blocked = co_await ask_shards<Duration>(
       [next, discovered, updates, tls, matcher = compile_routes(*next)](Shard& shard) {
-        const TimePoint began = shard.loop().now();
+        const TimePoint began = shard.loop().time().now();
         shard.configure(*next, *discovered, matcher, *tls, std::move((*updates)[shard.index()]));
-        return shard.loop().now() - began;
+        return shard.loop().time().now() - began;
       });
   adopt_listeners(std::move(plan.listeners));
   cluster_tls_ = std::move(tls);

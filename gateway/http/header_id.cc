@@ -46,6 +46,7 @@ constexpr std::array<std::string_view, 35> kNames{
     "x-request-id",
 };
 static_assert(static_cast<std::size_t>(HeaderId::kXRequestId) + 1 == kNames.size());
+static_assert(kNames.size() <= 64, "Headers has a bit for each");
 
 constexpr char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;

@@ -1,5 +1,6 @@
 #include "gateway/http/protocol_choice.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/http/http2/session.h"
@@ -26,7 +27,9 @@ Task<void> ProtocolChoice::run() {
   for (;;) {
     const bool in_time = co_await transport_.readable(deadline);
     if (!in_time) {
-      // A part of the preface: its client gets HTTP/1's 408, which says more than a close.
+      // A part of the preface: its client gets HTTP/1's 408, which says more than a close. A whole line of it
+      // would be a request in a version that HTTP/1 does not know.
+      received_.size = std::min(received_.size, http2::kPreface.find('\r'));
       if (received_.size != 0) protocol_ = Protocol::kHttp1;
       co_return;
     }

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "gateway/net/tcp_transport.h"
 
@@ -42,14 +43,19 @@ Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect_one(SocketAddr
   }
   const int outcome = ::connect(fd, target.get(), target.length);
   const int error = errno;
-  auto transport = std::make_unique<TcpTransport>(loop_, watch_, fd, to_string(target));
+  auto transport = std::make_unique<TcpTransport>(loop_, watch_, fd, to_string(target), target.family());
   if (outcome != 0) {
     if (error != EINPROGRESS) co_return connect_failed(target, error);
-    if (!co_await transport->writable(deadline)) {
-      co_return fail(ErrorKind::kConnectTimeout, "connect to " + to_string(target) + " took too long",
-                     Retriable::kAlways);
+    std::optional<int> ended;
+    while (!ended) {
+      const bool in_time = co_await transport->writable(deadline);
+      if (!in_time) {
+        co_return fail(ErrorKind::kConnectTimeout, "connect to " + to_string(target) + " took too long",
+                       Retriable::kAlways);
+      }
+      ended = transport->connect_outcome();
     }
-    if (const int late = transport->connect_error()) co_return connect_failed(target, late);
+    if (*ended != 0) co_return connect_failed(target, *ended);
   }
   co_return std::unique_ptr<Transport>(std::move(transport));
 }

@@ -46,7 +46,7 @@ HangupWatch::Id HangupWatch::add(int fd, Owner& owner) {
   entry.owner = &owner;
   const Id id = (static_cast<Id>(++entry.generation) << 32) | slot;
   epoll_event event{};
-  event.events = EPOLLRDHUP | EPOLLET;
+  event.events = EPOLLRDHUP | EPOLLPRI | EPOLLET;
   event.data.u64 = id;
   if (epoll_ctl(reactor_->descriptor.native_handle(), EPOLL_CTL_ADD, fd, &event) == 0) return id;
   entry.owner = nullptr;
@@ -80,7 +80,9 @@ void HangupWatch::drain() {
     Entry& entry = entries_[static_cast<std::uint32_t>(events[i].data.u64)];
     // An owner told earlier in this batch may have removed or replaced this one.
     if (entry.owner == nullptr || entry.generation != events[i].data.u64 >> 32) continue;
-    entry.owner->on_peer_gone();
+    if ((events[i].events & EPOLLPRI) != 0) entry.owner->on_urgent_data();
+    constexpr std::uint32_t kGone = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    if ((events[i].events & kGone) != 0) entry.owner->on_peer_gone();
   }
 }
 

@@ -9,8 +9,8 @@
 namespace sluice {
 
 // Notices that a peer closed or half-closed its side even while unread bytes wait in front of the FIN, which
-// a read cannot see: a second, edge-triggered epoll set per loop that asks for EPOLLRDHUP alone and is itself
-// watched by the loop's reactor. Costs one system call per connection and none per request.
+// a read cannot see: a second, edge-triggered epoll set per loop that asks for EPOLLRDHUP and EPOLLPRI and is
+// itself watched by the loop's reactor. Costs one system call per connection and none per request.
 //
 // Threads: its loop's only. One per loop, outlived by the loop; registrations are withdrawn by their owner.
 class HangupWatch {
@@ -18,6 +18,8 @@ class HangupWatch {
   class Owner {
    public:
     virtual void on_peer_gone() = 0;
+    // Somebody sends what TCP calls urgent (RFC 6093), which no protocol here uses.
+    virtual void on_urgent_data() = 0;
 
    protected:
     ~Owner() = default;
@@ -29,7 +31,7 @@ class HangupWatch {
   HangupWatch(const HangupWatch&) = delete;
   HangupWatch& operator=(const HangupWatch&) = delete;
 
-  // Begins to watch the descriptor; the owner hears of it at most once. 0 if the system has no room (ENOSPC):
+  // Begins to watch the descriptor; 0 if the system has no room (ENOSPC):
   // the connection then works without the early notice.
   Id add(int fd, Owner& owner);
   // Must be called before the descriptor is closed.

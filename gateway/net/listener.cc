@@ -161,7 +161,7 @@ void Listener::accept_batch() {
     const int fd = ::accept4(reactor_->descriptor.native_handle(), peer.get(), &peer.length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      on_accept_(std::make_unique<TcpTransport>(loop_, &watch_, fd, to_string(peer)));
+      on_accept_(std::make_unique<TcpTransport>(loop_, &watch_, fd, to_string(peer), peer.family()));
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;

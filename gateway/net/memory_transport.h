@@ -26,6 +26,7 @@ class MemoryTransport final : public Transport {
   void shutdown_write() noexcept override;
   void close() noexcept override;
   void reset() noexcept override;
+  bool may_have_more() const noexcept override { return !incoming().bytes.empty(); }
   const std::string& peer() const noexcept override { return peer_name_; }
   const TlsState* tls() const noexcept override { return tls_ ? &*tls_ : nullptr; }
 

@@ -108,7 +108,10 @@ struct SocketReadiness::Registration {
     // Not "closing": a child between fork and exec may hold the descriptor, and with it the registration.
     if (data != nullptr) reactor.deregister_descriptor(fd, data, /*closing=*/false);
     ::close(std::exchange(fd, -1));
-    if (data != nullptr) reactor.cleanup_descriptor_data(data);
+    // An event of this turn may still be queued in the reactor's record of the descriptor. It must not be
+    // taken for one of the next descriptor that gets the record.
+    if (data != nullptr)
+      loop.post([hold = Hold(this)] { hold->reactor.cleanup_descriptor_data(hold->data); });
   }
 
   Loop& loop;
@@ -137,6 +140,10 @@ SocketReadiness::~SocketReadiness() {
 
 void SocketReadiness::drained() noexcept {
   registration_->read.ready = false;
+}
+
+bool SocketReadiness::may_have_input() const noexcept {
+  return registration_->read.ready;
 }
 
 void SocketReadiness::filled() noexcept {

@@ -32,6 +32,8 @@ class SocketReadiness {
 
   // The socket has nothing to read; whatever comes is a new edge.
   void drained() noexcept;
+  // Nobody knows that it is drained.
+  bool may_have_input() const noexcept;
   // It may have something, whatever was said before: an end that no edge of its own tells of.
   void refilled();
   // A write found no room for all of it.

@@ -1,6 +1,6 @@
 #include "gateway/net/tcp_transport.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -18,9 +18,10 @@ IoResult failed() noexcept {
 
 }  // namespace
 
-TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer)
+TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer, sa_family_t family)
     : Transport(loop), readiness_(loop, fd, *this), watch_(watch), fd_(fd), peer_(std::move(peer)) {
   if (watch_ != nullptr) watch_id_ = watch_->add(fd, *this);
+  short_read_drains_ = watch_id_ != 0 && family != AF_UNIX;
 }
 
 TcpTransport::~TcpTransport() {
@@ -29,8 +30,15 @@ TcpTransport::~TcpTransport() {
 
 void TcpTransport::on_peer_gone() {
   // The end may have come with the bytes that a read has taken already.
+  short_read_drains_ = false;
   readiness_.refilled();
   peer_hung_up();
+}
+
+void TcpTransport::on_urgent_data() {
+  // A read ends in front of it (tcp(7)).
+  short_read_drains_ = false;
+  readiness_.refilled();
 }
 
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
@@ -39,8 +47,7 @@ IoResult TcpTransport::try_read(std::span<char> into) noexcept {
     n = ::recv(fd_, into.data(), into.size(), 0);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
-    // A read that is not filled has taken all there was (epoll(7)), and the watch tells of an end behind it.
-    if (static_cast<std::size_t>(n) < into.size() && watch_id_ != 0 && !hung_up()) readiness_.drained();
+    if (static_cast<std::size_t>(n) < into.size() && short_read_drains_) readiness_.drained();
     return {IoResult::Status::kOk, static_cast<std::size_t>(n)};
   }
   if (n == 0) return {IoResult::Status::kEnd};
@@ -93,7 +100,13 @@ void TcpTransport::reset() noexcept {
   close();
 }
 
-int TcpTransport::connect_error() const noexcept {
+std::optional<int> TcpTransport::connect_outcome() noexcept {
+  // Until it has ended there is no error either.
+  pollfd wanted{fd_, POLLOUT, 0};
+  if (::poll(&wanted, 1, 0) == 0) {
+    readiness_.filled();
+    return std::nullopt;
+  }
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return errno;

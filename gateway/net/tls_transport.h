@@ -68,6 +68,7 @@ class TlsTransport final : public Transport, private HangupListener {
   void shutdown_write() noexcept override;
   void close() noexcept override;
   void reset() noexcept override;
+  bool may_have_more() const noexcept override { return more_ || inner_->may_have_more(); }
   void watch_for_goodbye() override;
   const std::string& peer() const noexcept override { return inner_->peer(); }
   const TlsState* tls() const noexcept override { return established_ ? &state_ : nullptr; }

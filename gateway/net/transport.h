@@ -76,6 +76,9 @@ class Transport {
   // Closes with a reset, so that the peer does not take what it has for a whole answer.
   virtual void reset() noexcept = 0;
 
+  // The last read may have left bytes that no readiness will tell of before the next read.
+  virtual bool may_have_more() const noexcept = 0;
+
   // Where the peer is, in Address::to_string() form; "unix" for a Unix socket's unnamed peer.
   virtual const std::string& peer() const noexcept = 0;
 

@@ -94,7 +94,7 @@ Task<Result<void>> Proxy::refuse(RefusedRequest refused) {
   record.status = traits(refused.error.kind).status;
   Result<void> answered = co_await respond(refused.error, refused.client, false);
   record.state = ExchangeState::kDone;
-  record.ended_at = loop_.now();
+  record.ended_at = loop_.time().now();  // may end in the event in which it began, and took time all the same
   sink_.ended(record);
   co_return answered;
 }

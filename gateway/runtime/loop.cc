@@ -81,6 +81,10 @@ void Loop::want_turn_end() {
   });
 }
 
+std::uint64_t Loop::turn() const noexcept {
+  return reactor_.turns();
+}
+
 // What is ready goes first, and what it makes ready, but only so often: coroutines that keep waking each
 // other must not hold the turn's writes back, nor the sockets.
 void Loop::end_turn() {

@@ -15,6 +15,7 @@ TurnReactor::TurnReactor(asio::io_context& io, Callback callback, void* owner)
 // The scheduler runs what it finds in `ops`, in this order, and then calls this again.
 void TurnReactor::run(long usec, asio::detail::op_queue<asio::detail::scheduler_operation>& ops) {
   epoll_reactor::run(usec, ops);
+  ++turns_;
   if (ops.empty()) return;
   end_.queued = true;
   ops.push(&end_);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+
 #include <boost/asio/detail/epoll_reactor.hpp>
 #include <boost/asio/io_context.hpp>
 
@@ -20,6 +22,8 @@ class TurnReactor final : public boost::asio::detail::epoll_reactor {
 
   // The callback is still to come in this turn.
   bool turn_pending() const noexcept { return end_.queued; }
+  // Looks for events so far.
+  std::uint64_t turns() const noexcept { return turns_; }
 
   void run(long usec, boost::asio::detail::op_queue<boost::asio::detail::scheduler_operation>& ops) override;
 
@@ -35,6 +39,7 @@ class TurnReactor final : public boost::asio::detail::epoll_reactor {
   };
 
   End end_;
+  std::uint64_t turns_ = 0;
 };
 
 }  // namespace sluice

@@ -69,6 +69,8 @@ flood("WINDOW_UPDATE on the connection", "control_flood", lambda _: forever(fram
 flood("WINDOW_UPDATE on a stream", "control_flood", lambda _: forever(frames.window_update(1, 1)),
       before=lambda a: a.head(end=False))
 flood("empty DATA", "control_flood", lambda _: forever(frames.data(1)), before=lambda a: a.head(end=False))
+flood("empty DATA in padding", "control_flood", lambda _: forever(frames.frame(frames.DATA, frames.PADDED, 1, b"\0")),
+      before=lambda a: a.head(end=False))
 flood("frames of an unknown type", "control_flood", lambda _: forever(frames.frame(0xbe, 0xff, 0, b"x" * 8)))
 flood("long frames of an unknown type", "control_flood", lambda _: forever(frames.frame(0xbe, 0, 0, b"x" * 16384)))
 
@@ -196,18 +198,25 @@ def _(scene):
 @abuse("answers that a window of zero holds back cost little, and are given up after write_timeout")
 def _(scene):
     stage = scene(http={"write_timeout": "500ms"})
+
+    def attack():
+        seen = stage.attacks
+        attacker = stage.attacker((frames.INITIAL_WINDOW_SIZE, 0))
+        attacker.send(*(attacker.head() for _ in range(50)))
+        stage.sluice.wait_until(lambda: stage.attacks == seen + 50, "the backend has answered")
+        stage.watch()
+        ended = 0
+        while ended < 50 and not attacker.over:
+            read = attacker.next_frame()
+            if read is None or read.type == frames.GOAWAY:
+                break
+            ended += read.type == frames.RST_STREAM
+        attacker.wire.leave()
+
+    # What 50 exchanges need at once is the pools' from then on.
+    attack()
     before = stage.peak = stage.sluice.resident_bytes()
-    attacker = stage.attacker((frames.INITIAL_WINDOW_SIZE, 0))
-    attacker.send(*(attacker.head() for _ in range(50)))
-    stage.sluice.wait_until(lambda: stage.attacks == 50, "the backend has answered")
-    stage.watch()
-    ended = 0
-    while ended < 50 and not attacker.over:
-        read = attacker.next_frame()
-        if read is None or read.type == frames.GOAWAY:
-            break
-        ended += read.type == frames.RST_STREAM
-    attacker.wire.leave()
+    attack()
     stage.unharmed(before)
 
 
@@ -233,6 +242,7 @@ def slow(name, sent, *, greeted=True, answered=b""):
 
 if downstream.H2C in downstream.SPOKEN:
     slow("inside the preface", lambda _: frames.PREFACE[:12], greeted=False, answered=b"HTTP/1.1 408 ")
+    slow("behind the preface's first line", lambda _: frames.PREFACE[:20], greeted=False, answered=b"HTTP/1.1 408 ")
     slow("behind the preface", lambda _: frames.PREFACE, greeted=False)
 slow("inside a frame of its head", lambda a: a.head()[:15])
 slow("behind a head that is not complete", opened)
@@ -258,11 +268,11 @@ def _(scene):
 @abuse("a client that opens no stream is let go after idle_timeout, with GOAWAY")
 def _(scene):
     stage = scene(http={"idle_timeout": "300ms"})
+    stage.bystander.leave()  # a pause between two of its requests is idle time too
     attacker = stage.attacker()
     attacker.wait_end()
     assert attacker.goaway is not None and attacker.goaway.error == frames.NO_ERROR, attacker.history()
-    stage.bystander.serves(20)
-    stage.bystander.leave()
+    stage.serves_another()
 
 
 # Chance ----------------------------------------------------------------------------------------------------------------

@@ -72,6 +72,20 @@ def _(s):
     assert s.backend.connections <= 2, s.backend.connections
 
 
+@case("a request's head that HTTP/2 cannot carry is the client's fault and disturbs nobody")
+def _(s):
+    s.start(http={"max_head_bytes": "64KiB"}, retry={"attempts": 3})
+    s.served()
+    asked = s.begin("GET", headers=[("x-long", "v" * 65_000)])
+    assert asked.read_head().status == 431
+    line = s.sluice.access_log(2)[1]
+    assert (line["status"], line["fault"], line["attempts"]) == (431, "downstream", 1), line
+    endpoint = s.sluice.endpoints()[s.backend.address]
+    assert (endpoint["attempts"], endpoint["failures"]) == (2, 0), endpoint
+    s.served()
+    assert s.backend.connections == 1, s.backend.connections
+
+
 @case("a backend's GOAWAY lets its streams end, and what comes next has a new connection")
 def _(s):
     s.start()
@@ -312,6 +326,7 @@ def flood(name, piece):
 flood("PING", lambda n: frames.ping())
 flood("SETTINGS", lambda n: frames.settings((frames.INITIAL_WINDOW_SIZE, 65535)))
 flood("empty DATA", lambda n: frames.data(n))
+flood("empty DATA in padding", lambda n: frames.frame(frames.DATA, frames.PADDED, n, b"\0"))
 flood("WINDOW_UPDATE", lambda n: frames.window_update(0, 1))
 flood("interim answers", lambda n: frames.headers(n, header_blocks.plain([(":status", "103")])))
 

@@ -22,16 +22,28 @@ ClientConnection::ClientConnection(std::unique_ptr<Transport> transport, const H
 void ClientConnection::reset() noexcept {
   input_.release_if_empty();
   reused_ = true;
+  idle_since_turn_ = transport_->loop().turn();
   to_head_ = chunked_request_ = request_sent_ = answered_ = keep_alive_ = finished_ = false;
   framing_ = {};
   received_ = unsent_ = 0;
   decoder_.reset();
-  input_.release_if_empty();
 }
 
 bool ClientConnection::reusable() const noexcept {
+  if (!finished_ || !request_sent_ || !keep_alive_) return false;
   // Bytes behind the answer belong to nobody's request: the next client must not get them.
-  return finished_ && request_sent_ && keep_alive_ && input_.empty();
+  return !transport_->may_have_more() ? input_.empty() : silent();
+}
+
+bool ClientConnection::silent() const noexcept {
+  char unasked = 0;
+  return input_.empty() && transport_->try_read({&unasked, 1}).status == IoResult::Status::kWouldBlock;
+}
+
+// What the reactor tells of in the turn in which the request was sent had come before it, and is no answer.
+// Unless the connection was in use in this turn: then the reactor may have meant the answer before.
+bool ClientConnection::answered_too_early() const noexcept {
+  return reused_ && transport_->loop().turn() == sent_turn_ && idle_since_turn_ != sent_turn_;
 }
 
 std::unexpected<Error> ClientConnection::lost(const char* while_what) {
@@ -100,6 +112,7 @@ Task<Result<void>> ClientConnection::send(const RequestHead& head, std::optional
                                           std::span<const std::string_view> body, bool last, Duration stall,
                                           const Headers* /*trailers*/) {
   assert(body.size() <= kMaxPieces);
+  sent_turn_ = transport_->loop().turn();
   std::uint64_t size = 0;
   for (const std::string_view piece : body)
     size += piece.size();
@@ -154,6 +167,7 @@ Task<Result<ResponseHead>> ClientConnection::read_head(TimePoint deadline) {
       }
       const InputBuffer::Fill fill = co_await input_.fill(deadline);
       if (fill == InputBuffer::Fill::kMore) {
+        if (!answered_ && answered_too_early()) co_return lost("with bytes that nobody asked for");
         answered_ = true;
         continue;
       }

@@ -36,6 +36,8 @@ class ClientConnection final : public ClientStream {
   // Makes ready for another request on a connection that is reusable(). Call it when the answer was handed
   // on: it gives back the read buffer.
   void reset() noexcept;
+  // Nothing has come that nobody asked for, not even the connection's end. Only between two requests.
+  bool silent() const noexcept;
   Transport& transport() noexcept { return *transport_; }
 
  private:
@@ -47,12 +49,15 @@ class ClientConnection final : public ClientStream {
   Result<void> accept_head(HeadParser::Response& response, std::size_t head_size);
   Result<BodyPiece> take_buffered();
   std::unexpected<Error> lost(const char* while_what);
+  bool answered_too_early() const noexcept;
 
   std::unique_ptr<Transport> transport_;
   HeadLimits limits_;
   InputBuffer input_;
 
   bool reused_ = false;
+  std::uint64_t idle_since_turn_ = 0;
+  std::uint64_t sent_turn_ = 0;
   // The request under way.
   bool to_head_ = false;
   bool chunked_request_ = false;

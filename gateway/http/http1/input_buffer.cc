@@ -8,6 +8,7 @@ void InputBuffer::release_if_empty() noexcept {
   if (!empty()) return;
   block_.release();
   begin_ = end_ = 0;
+  maybe_more_ = false;
 }
 
 bool InputBuffer::make_room() {

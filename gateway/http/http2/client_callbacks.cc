@@ -74,8 +74,9 @@ SessionPtr ClientConnection::Callbacks::make_session(ClientConnection& connectio
   nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
       raw_callbacks,
       [](nghttp2_session* session, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t size,
-         void*) -> int {
+         void* self) -> int {
         (void)nghttp2_session_consume_connection(session, size);
+        static_cast<ClientConnection*>(self)->content_received();
         if (RequestStream* stream = stream_of(session, id)) stream->content(view(bytes, size));
         return 0;
       });

@@ -174,7 +174,11 @@ void ClientConnection::lose(ErrorKind kind, const std::string& detail) {
 // What the session tells
 
 void ClientConnection::frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length, bool awaited) {
-  if (type == NGHTTP2_DATA && (length != 0 || (flags & NGHTTP2_FLAG_END_STREAM) != 0)) {
+  const bool ends = (flags & NGHTTP2_FLAG_END_STREAM) != 0;
+  // Whether there is content behind padding is seen later.
+  const bool padded = (flags & NGHTTP2_FLAG_PADDED) != 0;
+  padding_hides_use_ = type == NGHTTP2_DATA && padded && !ends && awaited;
+  if (type == NGHTTP2_DATA && (ends || (length != 0 && !padded))) {
     // What was under way to a stream that is given up is no flood.
     if (awaited) guard_.useful_frame();
     return;
@@ -183,6 +187,10 @@ void ClientConnection::frame_begins(std::uint8_t type, std::uint8_t flags, std::
   const bool costly = type == NGHTTP2_SETTINGS || type == NGHTTP2_GOAWAY;
   if (flooded_ || guard_.control_frame(loop_.now(), costly ? FloodGuard::kSettingsCost : 1)) return;
   flooded_ = true;
+}
+
+void ClientConnection::content_received() {
+  if (std::exchange(padding_hides_use_, false)) guard_.useful_frame();
 }
 
 void ClientConnection::goaway_received() {

@@ -78,6 +78,7 @@ class ClientConnection final : private ReadyListener, private FrameSender::Owner
 
   // What the session tells.
   void frame_begins(std::uint8_t type, std::uint8_t flags, std::size_t length, bool awaited);
+  void content_received();
   void goaway_received();
   void settings_received();
   void frame_sent(std::uint8_t type, std::uint32_t goaway_code);
@@ -103,7 +104,8 @@ class ClientConnection final : private ReadyListener, private FrameSender::Owner
   bool used_ = false;     // has answered a request
   bool draining_ = false;
   bool flooded_ = false;
-  bool broken_ = false;  // the backend broke the protocol; GOAWAY told it so
+  bool padding_hides_use_ = false;  // of the DATA frame under way: its content earns what its head did not
+  bool broken_ = false;             // the backend broke the protocol; GOAWAY told it so
   bool lost_ = false;
   std::size_t stream_count_ = 0;
   IntrusiveList<RequestStream, ClientConnection> streams_;

@@ -87,16 +87,26 @@ nghttp2_data_provider provider(OutgoingBody* body) noexcept {
   return out;
 }
 
+// nghttp2_hd_deflate_bound() and the priority that HEADERS might have, with `more` short fields.
+std::size_t block_bound(const Headers& headers, std::size_t more) noexcept {
+  constexpr std::size_t kPerField = 12;
+  std::size_t bytes = 12 + 5 + more * (kPerField + 32);
+  for (std::size_t i = 0; i < headers.size(); ++i)
+    bytes += kPerField + headers[i].name.size() + headers[i].value.size();
+  return bytes;
+}
+
 }  // namespace
 
 bool fits_a_block(const ResponseHead& head) noexcept {
-  // nghttp2_hd_deflate_bound() and the priority that HEADERS might have; its ":status", date and length.
-  constexpr std::size_t kPerField = 12;
-  constexpr std::size_t kOverhead = 12 + 5 + 3 * (kPerField + 32);
-  std::size_t bytes = kOverhead;
-  for (std::size_t i = 0; i < head.headers.size(); ++i)
-    bytes += kPerField + head.headers[i].name.size() + head.headers[i].value.size();
-  return bytes <= kMaxBlockBytes;
+  // ":status", date and length.
+  return block_bound(head.headers, 3) <= kMaxBlockBytes;
+}
+
+bool fits_a_block(const RequestHead& head) noexcept {
+  // ":method", ":scheme", ":path", ":authority" and length.
+  return block_bound(head.headers, 5) + head.path().size() + head.query().size() + head.authority().size() <=
+         kMaxBlockBytes;
 }
 
 bool submit_response(nghttp2_session& session, std::int32_t stream_id, const ResponseHead& head,

@@ -21,8 +21,9 @@ class OutgoingBody;
 // The longest head block that a session sends, in bytes: names, values and 12 for each field, whatever HPACK
 // makes of them. It drops a longer one and goes on (on_frame_not_send_callback tells).
 inline constexpr std::size_t kMaxBlockBytes = 64 * 1024;
-// Whether an answer's head, and the fields that submit_response() adds, fit into that.
+// Whether a head, and the fields that submit_response() or submit_request() add, fit into that.
 bool fits_a_block(const ResponseHead& head) noexcept;
+bool fits_a_block(const RequestHead& head) noexcept;
 
 // `body` is null for a message without one; its stream must be attached already. `date`: added where the head
 // has none.

@@ -106,6 +106,11 @@ Task<Result<void>> RequestStream::send(const RequestHead& head, std::optional<st
   const bool tells_length = has_body || head.method == Method::kPost || head.method == Method::kPut ||
                             head.method == Method::kPatch;
   request_ended_ = !has_body;
+  if (!fits_a_block(head)) {
+    fail_with(ErrorKind::kHeadTooLarge, "the request's head is longer than HTTP/2 to the backend can carry",
+              Retriable::kNever);
+    return sending_result();
+  }
   id_ = submit_request(*connection_.session_, head, connection_.scheme_,
                        tells_length ? length : std::optional<std::uint64_t>(), has_body ? &body_ : nullptr,
                        this);

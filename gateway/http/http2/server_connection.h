@@ -147,8 +147,9 @@ class ServerConnection final : public DownstreamConnection,
   std::uint64_t watched_block_ = 0;
   std::int32_t last_stream_id_ = 0;
   std::uint32_t continuations_ = 0;
-  std::size_t block_bytes_ = 0;  // of the header block under way, as sent
-  std::size_t heads_bytes_ = 0;  // of the streams that are open
+  bool padding_hides_use_ = false;  // of the DATA frame under way: its content earns what its head did not
+  std::size_t block_bytes_ = 0;     // of the header block under way, as sent
+  std::size_t heads_bytes_ = 0;     // of the streams that are open
   std::size_t stream_count_ = 0;
   IntrusiveList<Stream, ServerConnection> streams_;  // owned: each is deleted when it is over
   IntrusiveList<Stream, Starting> starting_;

@@ -13,7 +13,10 @@ bool ServerConnection::frame_begins(const FrameHeader& frame) {
     const Fate fate = fate_of(frame);
     if (fate == Fate::kCut) return false;
     if (fate == Fate::kMessage) {
-      const bool useful = is_head || frame.length != 0;
+      // Whether there is content behind padding is seen later.
+      const bool padded = !is_head && (frame.flags & NGHTTP2_FLAG_PADDED) != 0;
+      const bool useful = is_head || (frame.length != 0 && !padded);
+      padding_hides_use_ = padded;
       if (useful) guard_.useful_frame();
       if (useful || (frame.flags & NGHTTP2_FLAG_END_STREAM) != 0) return true;
     }

@@ -211,6 +211,7 @@ void ServerConnection::frame_received(std::uint8_t type, std::uint8_t flags, std
 // The connection's window covers what is under way and holds back nobody: what waits is bounded by the
 // windows of the streams, so that a stream that is not read stops no other.
 void ServerConnection::content_received(std::int32_t stream_id, std::string_view bytes) {
+  if (std::exchange(padding_hides_use_, false)) guard_.useful_frame();
   nghttp2_session_consume_connection(session_.get(), bytes.size());
   if (Stream* stream = find(stream_id)) stream->body().arrived(bytes);
 }

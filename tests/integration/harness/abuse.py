@@ -152,6 +152,12 @@ class Scene:
         connection = downstream.connect(self._t, self.sluice.address, self._protocol)
         return Attacker(connection, self._protocol.scheme, *settings)
 
+    def serves_another(self):
+        """A bystander that comes only now is served."""
+        another = Bystander(self._t, self.sluice, self._protocol)
+        another.serves(20)
+        another.leave()
+
     def watch(self):
         self.peak = max(self.peak, self.sluice.resident_bytes())
 

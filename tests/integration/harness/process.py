@@ -1,5 +1,6 @@
 """Child processes, and waiting with a bound."""
 
+import contextlib
 import os
 import pathlib
 import select
@@ -114,6 +115,16 @@ class Process:
     def signal(self, number):
         if self.status() is None:
             self._popen.send_signal(number)
+
+    @contextlib.contextmanager
+    def held(self):
+        """The process stands still: what is sent to it meanwhile, it finds all at once."""
+        self.signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: " (stopped)" in pathlib.Path(f"/proc/{self.pid}/status").read_text(), "it stands still")
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def kill(self):
         self.signal(signal.SIGKILL)
