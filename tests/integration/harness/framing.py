@@ -2,7 +2,7 @@
 
 import re
 
-from .http import answer
+from .http import answer, openai_error
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 
@@ -47,3 +47,28 @@ def check_alone_upstream(t, upstream, sluice):
     backend.send(answer(b"good"))
     assert client.read_response().body == b"good"
     assert upstream.nobody_waits()
+
+
+SMUGGLED = head("GET /v1/SMUGGLED HTTP/1.1")
+
+
+def check_all_refused(t, upstream, sluice, cases, statuses=(400,), behind=SMUGGLED):
+    """Each case (what it is -> its bytes) is refused on a connection of its own, and the request behind it too: one
+    error, then the end. The backend receives nothing of any of them, and each is one line of the access log."""
+    assert cases
+    before = len(sluice.access_lines())
+    for what, raw in cases.items():
+        client = t.connect(sluice)
+        client.send(raw + behind)
+        try:
+            refused = client.read_response()
+            assert refused.status in statuses, refused.raw
+            assert openai_error(refused)["type"], refused.raw
+            assert refused.get("connection") == "close", refused.raw
+            client.expect_end()
+        except (AssertionError, EOFError) as failure:
+            raise AssertionError(f"{what}, {raw!r}: {failure}") from failure
+        client.leave()
+    lines = sluice.access_log(before + len(cases))[before:]
+    assert all(line["status"] in statuses and line["fault"] == "downstream" for line in lines), lines
+    check_alone_upstream(t, upstream, sluice)
