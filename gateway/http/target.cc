@@ -24,8 +24,10 @@ constexpr bool is_unreserved(char c) noexcept {
 }
 
 bool is_dot_segment(std::string_view segment) noexcept {
-  // "/..;x/" is a dot segment to servers that strip path parameters first.
+  // "/..;x/" is a dot segment to servers that strip path parameters first, "/..%3Bx/" to those that do so
+  // behind decoding.
   segment = segment.substr(0, segment.find(';'));
+  segment = segment.substr(0, segment.find("%3B"));
   return segment == "." || segment == "..";
 }
 

@@ -64,8 +64,8 @@ bool is_traceparent(std::string_view text) noexcept {
          !text.starts_with("ff") && !is_zero(text.substr(3, 32)) && !is_zero(text.substr(36, 16));
 }
 
-bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
-  switch (field.id) {
+bool is_of_a_proxy(HeaderId id) noexcept {
+  switch (id) {
     case HeaderId::kClientCert:
     case HeaderId::kClientCertChain:
     case HeaderId::kForwarded:
@@ -78,11 +78,38 @@ bool speaks_for_a_proxy(const Headers::Field& field) noexcept {
     case HeaderId::kTraceparent:
       return true;
     default:
-      break;
+      return false;
   }
+}
+
+// Servers that hand fields on in variables (CGI, WSGI) take `_` in a name for `-`: what such a server would
+// read as a proxy's word is one.
+std::string with_dashes(std::string_view name) {
+  std::string out(name);
+  std::ranges::replace(out, '_', '-');
+  return out;
+}
+
+bool begins_with(std::string_view name, std::string_view prefix) noexcept {
+  return name.size() > prefix.size() && equals_ignoring_case(name.substr(0, prefix.size()), prefix);
+}
+
+// What nobody but the gateway tells a backend, not even a trusted proxy.
+bool speaks_for_a_proxy(const Headers::Field& field) {
+  if (field.id != HeaderId::kOther) return is_of_a_proxy(field.id);
   constexpr std::string_view kInternal = "x-sluice-";
-  return field.name.size() > kInternal.size() &&
-         equals_ignoring_case(field.name.substr(0, kInternal.size()), kInternal);
+  if (!field.name.contains('_')) return begins_with(field.name, kInternal);
+  const std::string name = with_dashes(field.name);
+  return is_of_a_proxy(header_id(name)) || begins_with(name, kInternal);
+}
+
+// X-Forwarded-Port, X-Forwarded-Prefix and their like, which the gateway does not write itself: a trusted
+// proxy's pass, a stranger's do not.
+bool speaks_for_another_proxy(const Headers::Field& field) {
+  constexpr std::string_view kForwarded = "x-forwarded-";
+  if (field.id != HeaderId::kOther) return false;
+  if (!field.name.contains('_')) return begins_with(field.name, kForwarded);
+  return begins_with(with_dashes(field.name), kForwarded);
 }
 
 // Every field of a list header as one list.
@@ -197,7 +224,9 @@ RequestHead upstream_head(const ServerStream& stream, const ClientAddress& clien
   Headers& headers = head.headers;
   const Forwarded forwarded = forwarded_by(stream, client);
   const std::array<char, 55> traceparent = trace.traceparent();
-  headers.remove_if(speaks_for_a_proxy);
+  headers.remove_if([&](const Headers::Field& field) {
+    return speaks_for_a_proxy(field) || (!client.through_proxy && speaks_for_another_proxy(field));
+  });
   // A tracestate belongs to the traceparent it came with.
   if (!trace.continued) headers.remove(HeaderId::kTracestate);
   add_via(headers);
@@ -216,7 +245,7 @@ Headers upstream_trailers(const Headers& trailers) {
   Headers kept = trailers;
   kept.remove_if([](const Headers::Field& field) {
     return trailer_fate(field.id) != TrailerFate::kKept || speaks_for_a_proxy(field) ||
-           field.id == HeaderId::kTracestate || field.id == HeaderId::kVia;
+           speaks_for_another_proxy(field) || field.id == HeaderId::kTracestate || field.id == HeaderId::kVia;
   });
   return kept;
 }

@@ -93,6 +93,9 @@ TEST(Target, WhatHasNoSingleMeaningIsRefused) {
            "/..;x=y/b"sv,
            "/%2e%2e;x/b"sv,
            "/.;"sv,
+           "/..%3b/b"sv,
+           "/.%2e%3Bx/b"sv,
+           "/.%3B"sv,
            // Empty segments.
            "//"sv,
            "//a"sv,

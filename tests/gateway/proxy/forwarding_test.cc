@@ -180,6 +180,21 @@ TEST_F(UpstreamHeadTest, AClientCannotSpeakForAProxy) {
   EXPECT_EQ(count(got, "x-forwarded-host: "), 1);
 }
 
+TEST_F(UpstreamHeadTest, AClientCannotSpeakForAProxyThatWritesOtherFieldsThanTheGateway) {
+  const std::string got = forward(
+      "X-Forwarded-Port: evil\r\nx-forwarded-prefix: evil\r\nX-FORWARDED-USER: evil\r\nX-Forward: kept\r\n");
+  EXPECT_EQ(got.find("evil"), std::string::npos) << got;
+  EXPECT_EQ(count(got, "X-Forward: kept\r\n"), 1) << got;
+}
+
+TEST_F(UpstreamHeadTest, AnUnderscoreInANameHidesNothing) {
+  const std::string got = forward(
+      "X_Forwarded_For: evil\r\nx-real_ip: evil\r\nX_Sluice_Tenant: evil\r\nX_Forwarded_Port: "
+      "evil\r\nClient_Cert: evil\r\nX_Mine: kept\r\n");
+  EXPECT_EQ(got.find("evil"), std::string::npos) << got;
+  EXPECT_EQ(count(got, "X_Mine: kept\r\n"), 1) << got;
+}
+
 TEST_F(UpstreamHeadTest, ViaIsAppended) {
   EXPECT_NE(forward("Via: 1.0 fred\r\n").find("via: 1.0 fred, 1.1 sluice\r\n"), std::string::npos);
 }
@@ -221,10 +236,26 @@ TEST_F(UpstreamHeadTest, ThePeersAddressIsForwardedWithoutItsPort) {
 
 TEST(UpstreamTrailers, WhatMeansNothingBehindABodyOrSpeaksForAProxyIsLeftOut) {
   Headers trailers;
-  for (const char* name :
-       {"authorization", "cookie", "content-type", "connection", "te", "trailer", "x-forwarded-for",
-        "x-forwarded-client-cert", "client-cert", "client-cert-chain", "forwarded", "x-real-ip",
-        "X-Sluice-Tenant", "x-request-id", "traceparent", "tracestate", "via", "content-length"})
+  for (const char* name : {"authorization",
+                           "cookie",
+                           "content-type",
+                           "connection",
+                           "te",
+                           "trailer",
+                           "x-forwarded-for",
+                           "x-forwarded-client-cert",
+                           "client-cert",
+                           "client-cert-chain",
+                           "forwarded",
+                           "x-real-ip",
+                           "X-Sluice-Tenant",
+                           "X-Forwarded-Port",
+                           "X_Real_IP",
+                           "x-request-id",
+                           "traceparent",
+                           "tracestate",
+                           "via",
+                           "content-length"})
     trailers.add(name, "x");
   trailers.add("X-Checksum", "1");
   trailers.add("x-checksum", "2");
@@ -242,6 +273,8 @@ TEST(ForwardedHead, WhatATrustedProxySaysIsPassedOnAndExtended) {
   head.headers.add("x-forwarded-proto", "https");
   head.headers.add("x-forwarded-host", "api.example.org");
   head.headers.add("x-real-ip", "6.6.6.6");
+  head.headers.add("x-forwarded-port", "8443");
+  head.headers.add("x_forwarded_for", "6.6.6.7");
   RecordingWriter client(t.loop);
   ScriptedBody body(t.loop, {});
   const std::vector<IpNetwork> trusted{*IpNetwork::parse("10.0.0.0/8")};
@@ -252,6 +285,8 @@ TEST(ForwardedHead, WhatATrustedProxySaysIsPassedOnAndExtended) {
   EXPECT_EQ(sent.headers.get(HeaderId::kXForwardedFor), "6.6.6.6, 203.0.113.9, 10.0.0.1");
   EXPECT_EQ(sent.headers.get(HeaderId::kXForwardedProto), "https");
   EXPECT_EQ(sent.headers.get(HeaderId::kXForwardedHost), "api.example.org");
+  EXPECT_EQ(sent.headers.get("x-forwarded-port"), "8443");
+  EXPECT_EQ(sent.headers.get("x_forwarded_for"), "");
   EXPECT_EQ(sent.headers.get(HeaderId::kXRealIp), "203.0.113.9");
 }
 
