@@ -131,10 +131,20 @@ class Process:
         self._popen.wait()
 
     def resident_bytes(self):
+        return self._memory("VmRSS:")
+
+    def forget_peak(self):
+        """From here on peak_resident_bytes() counts anew (proc(5), clear_refs)."""
+        pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
+
+    def peak_resident_bytes(self):
+        return self._memory("VmHWM:")
+
+    def _memory(self, name):
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
+            if line.startswith(name):
                 return int(line.split()[1]) * 1024
-        raise AssertionError("no VmRSS")
+        raise AssertionError(f"no {name}")
 
     def describe(self):
         status = self.status()
