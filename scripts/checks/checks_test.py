@@ -5,6 +5,7 @@ import unittest
 
 import clocks
 import layers
+import named_tests
 import tree
 from sources import code_of
 
@@ -81,6 +82,24 @@ class Tree(unittest.TestCase):
     def test_anchors_are_made_as_github_makes_them(self):
         self.assertEqual(tree.anchors("# A `b` c\n## clusters[].load_balancer\n```\n# no\n```\n"),
                          {"a-b-c", "clustersload_balancer"})
+
+
+class NamedTests(unittest.TestCase):
+    def test_references_are_found_across_lines(self):
+        text = '| a row | `http1_smuggling` "a case\n of two lines"; `tls_test.cc` "ACase" and `word` alone, "a quote" |'
+        self.assertEqual(named_tests.references(text), [("http1_smuggling", "a case of two lines"), ("tls_test.cc", "ACase")])
+
+    def test_a_sentence_is_one_of_the_cases_and_an_ellipsis_stands_for_anything(self):
+        cases = ["a flood of PING is cut", "a flood of empty DATA is cut"]
+        self.assertTrue(named_tests.is_named("a flood of PING is cut", cases))
+        self.assertTrue(named_tests.is_named("a flood of … is cut", cases))
+        self.assertFalse(named_tests.is_named("a flood of PING", cases))
+        self.assertFalse(named_tests.is_named("a flood of … is served", cases))
+
+    def test_cases_are_those_of_the_named_file(self):
+        self.assertIn("there is no tests/integration/nowhere_test.py", named_tests.cases_of("nowhere", []))
+        self.assertIsInstance(named_tests.cases_of("nowhere_test.cc", ["tests/a/b_test.cc"]), str)
+        self.assertIn("MakesNothing", named_tests._GOOGLE_TEST.findall("TEST_F(Some, MakesNothing) {"))
 
 
 if __name__ == "__main__":

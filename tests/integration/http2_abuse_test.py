@@ -164,6 +164,8 @@ def bomb(name, first, index):
 
 bomb("a field", header_blocks.literal("x-bomb", "v" * 4000, header_blocks.INCREMENTAL), 62)
 bomb("a cookie", header_blocks.literal("cookie", "a=" + "v" * 3900, header_blocks.INCREMENTAL), 62)
+bomb("a Host", header_blocks.literal("host", "v" * 4000, header_blocks.INCREMENTAL), 62)
+bomb("an authority", header_blocks.literal(":authority", "v" * 4000, header_blocks.INCREMENTAL), 62)
 bomb("empty fields", header_blocks.literal("x", "", header_blocks.INCREMENTAL), 62)
 
 # Streams that stay ---------------------------------------------------------------------------------------------------
