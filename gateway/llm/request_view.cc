@@ -37,6 +37,15 @@ std::string cut_param(std::string_view name) {
   return std::string(name.substr(0, length));
 }
 
+// Some parsers ignore the case of names (Go's encoding/json): to a backend that uses one, such a member is
+// the model, whatever rules have said about the other.
+bool is_model_in_another_case(std::string_view name) noexcept {
+  constexpr std::string_view kModel = "model";
+  return name.size() == kModel.size() && std::ranges::equal(name, kModel, {}, [](char c) {
+           return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+         });
+}
+
 // The names met in one object. A 64-bit filter answers "new" for nearly every name without a comparison.
 class NameSet {
  public:
@@ -165,6 +174,11 @@ bool Reader::read_request_member(std::string_view name) {
     return true;
   }
   if (name == "user") return read_text(name, view_.user);
+  if (!options_.lenient && is_model_in_another_case(name)) {
+    std::string param(name);
+    std::string message = "Unknown parameter: '" + param + "'. Did you mean 'model'?";
+    return walker_.fail_member(std::move(param), std::move(message));
+  }
   return take_value(1);
 }
 

@@ -114,8 +114,8 @@ class RequestParser {
   RequestParser& operator=(RequestParser&&) noexcept;
 
   // kInvalidBody, with `param` where one member is at fault: invalid JSON or UTF-8, no object, content behind
-  // it, too deep, too many members, the same member twice (whatever its escapes), a member read here of a
-  // wrong type or out of range. Bodies up to 4 GiB - 1.
+  // it, too deep, too many members, the same member twice (whatever its escapes), `model` in another case, a
+  // member read here of a wrong type or out of range. Bodies up to 4 GiB - 1.
   Result<RequestView> parse(const BodyBuffer& body, const ParseOptions& options = {});
 
  private:

@@ -78,16 +78,19 @@ refused("a member that is there twice is refused, however it is written the seco
     '{"model":"tiny","stream_options":{},"stream_options":{}}',
     '{' + ",".join(f'"m{i}":0' for i in range(120)) + ',"model":"tiny","m7":1}',
 ])
-refused("names that differ in case are two members, and the route's is the one in lower case", [
-    '{"Model":"tiny"}', '{"MODEL":"tiny"}', '{"model ":"tiny"}', '{" model":"tiny"}', '{"model\\u0000":"tiny"}',
-    '{"mod\\u0435l":"tiny"}', '{"messages":{"model":"tiny"}}', '{"x":"\\"model\\":\\"tiny\\""}'])
+refused("the model's name in another case is refused: parsers that ignore case would take it for the model", [
+    '{"Model":"tiny"}', '{"MODEL":"tiny"}', '{"model":"tiny","Model":"other"}', '{"mOdEl":"other","model":"tiny"}',
+    '{"model":"tiny","\\u004dodel":"SECRET"}', '{"model":"tiny","Model":null}', '{"model":"tiny","MODEL":{"model":"x"}}'])
+refused("a name that only looks like the model's is none", [
+    '{"model ":"tiny"}', '{" model":"tiny"}', '{"model\\u0000":"tiny"}', '{"mod\\u0435l":"tiny"}', '{"messages":{"model":"tiny"}}',
+    '{"x":"\\"model\\":\\"tiny\\""}'])
 refused("another model than a route's is 404, also where it only looks like it", [
     '{"model":"tiny "}', '{"model":" tiny"}', '{"model":"Tiny"}', '{"model":"tiny\\u0000"}', '{"model":"tiny\\n"}',
     '{"model":"t\\u0131ny"}', '{"model":"./tiny"}', '{"model":"tiny/../tiny"}', '{"model":"tiny%20"}',
     '{"model":"http://127.0.0.1:1/tiny"}', '{"model":"https://evil.example/v1"}', '{"model":"openai/tiny"}'],
     code="model_not_found", status=404)
 passes("names that only look like a member that is read pass, the route is chosen by the exact one", [
-    '{"model":"tiny","Model":"other","MODEL":"x","model ":"y","model\\u0000":"z"}',
+    '{"model":"tiny","model ":"y","model\\u0000":"z","models":"a","Temperature":1,"temperature":2}',
     '{"model":"t\\u0069ny","x":{"model":"other"},"y":["model",{"model":1}]}'])
 refused("a member that is read and has another type is refused", [
     '{"model":5}', '{"model":["tiny"]}', '{"model":{"x":"tiny"}}', '{"model":true}', '{"model":"tiny","stream":"yes"}',

@@ -212,6 +212,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "model"},
         BadBody{R"({"mod\u0065l":"a","mo\u0064el":"b"})", "Duplicate parameter: 'model'", "model"},
         BadBody{R"({"temperature":1,"top_p":1,"temperature":1})", "Duplicate", "temperature"},
+        BadBody{R"({"model":"a","Model":"b"})", "Did you mean 'model'?", "Model"},
+        BadBody{R"({"MODE\u004c":"a"})", "Did you mean 'model'?", "MODEL"},
         BadBody{R"({"":1,"":1})", "Duplicate", ""},
         BadBody{R"({"stream_options":{"include_usage":false,"include_usag\u0065":true}})", "Duplicate",
                 "stream_options.include_usage"},
@@ -266,8 +268,8 @@ TEST(RequestView, KeepsTheMembersThatWereAskedFor) {
 }
 
 TEST(RequestView, WhatIsNoOpenAiRequestIsNotJudgedAsOne) {
-  const BodyBuffer body =
-      buffer_of(R"({"model":5,"n":"many","max_tokens":-1,"stream":"yes","stream_options":3,"user":{}})");
+  const BodyBuffer body = buffer_of(
+      R"({"model":5,"Model":6,"n":"many","max_tokens":-1,"stream":"yes","stream_options":3,"user":{}})");
   RequestParser parser;
   EXPECT_FALSE(parser.parse(body));
   const auto view = parser.parse(body, {.lenient = true});
