@@ -76,6 +76,12 @@ void FrameSender::flush() {
   if (!stopped_ && more_ && !blocked_) schedule();
 }
 
+void FrameSender::collect() {
+  if (stopped_ || blocked_ || nghttp2_session_want_write(&session_) == 0) return;
+  fill();
+  if (!stopped_) schedule();
+}
+
 void FrameSender::fill() {
   more_ = false;
   if (!block_) {

@@ -40,6 +40,8 @@ class FrameSender final : private ReadyListener {
   ~FrameSender();
 
   void schedule() { loop_.at_turn_end(turn_end_); }
+  // Takes what the session has to send at this moment; it leaves at the turn's end.
+  void collect();
   // Bytes that leave in front of the session's frames.
   void put(std::string_view bytes);
   // Sends now what there is, instead of at the turn's end.

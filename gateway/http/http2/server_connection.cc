@@ -118,6 +118,8 @@ void ServerConnection::receive(std::string_view bytes) {
       if (too_many_answers()) cut(Cut::kUnreadAnswers, ErrorCode::kEnhanceYourCalm);
     }
   }
+  // Streams that are reset for what came with their heads are gone before work begins for them.
+  if (state_ == State::kOpen && !starting_.empty()) sender_.collect();
   if (state_ != State::kOpen) return;
   settle_closed();
   start_streams();

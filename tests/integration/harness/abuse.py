@@ -168,10 +168,9 @@ class Scene:
                 if name == "sluice_http2_cuts_total"}
 
     def flooded(self, attack, codes, reasons):
-        """Runs `attack(attacker)` twice: what only the first flood allocates is not counted. The second must be cut
-        with GOAWAY and one of the codes, be counted as one of the reasons, cost little memory, and harm nobody."""
+        """Runs `attack(attacker)`, which must be cut with GOAWAY and one of the codes, be counted as one of the
+        reasons, cost little memory, and harm nobody."""
         counted = lambda: sum(self.cuts().get(reason, 0) for reason in reasons)
-        attack(self.attacker())
         before, cuts = self.sluice.resident_bytes(), counted()
         self.peak = before
         attacker = self.attacker()
