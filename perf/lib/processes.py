@@ -11,6 +11,23 @@ LOAD_CPU = "0"  # backends and loads
 PROXY_CPU = "1"  # the proxy under test, alone
 
 
+def on_cpu(cpu):
+    """What a command begins with to run on that processor alone; nothing where there is but one."""
+    return ["taskset", "-c", cpu] if (os.cpu_count() or 1) > int(cpu) else []
+
+
+@contextlib.contextmanager
+def children_on(cpu, threads=1):
+    """What is started meanwhile runs on that processor alone, if one is enough for it and there are others."""
+    before = os.sched_getaffinity(0)
+    if threads == 1 and (os.cpu_count() or 1) > int(cpu):
+        os.sched_setaffinity(0, {int(cpu)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -39,7 +56,7 @@ class Processes:
 
     def start(self, command, *, cpu, ports):
         with open(self.log, "ab") as log:
-            process = subprocess.Popen(["taskset", "-c", cpu, *map(str, command)], stdout=log, stderr=log)
+            process = subprocess.Popen([*on_cpu(cpu), *map(str, command)], stdout=log, stderr=log)
         self._started.append(process)
         for port in ports:
             _wait_for(port, process, self.log)
@@ -82,9 +99,18 @@ def cpu_ns(pids):
 
 def pss_kib(pids):
     """Their memory; pages that several share count in proportion."""
+    return _memory_kib(pids, "Pss:")
+
+
+def rss_kib(pids):
+    """Their memory; pages that several share count in each."""
+    return _memory_kib(pids, "Rss:")
+
+
+def _memory_kib(pids, kind):
     total = 0
     for pid in pids:
         for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
+            if line.startswith(kind):
                 total += int(line.split()[1])
     return total
