@@ -1,18 +1,22 @@
 """The proxies under test and the backends behind them."""
 import pathlib
-import sys
 
+import load_program
 import peers
 import processes
 import tls
 
 
 class Proxy:
-    """One running instance."""
+    """One running instance, with the program that loads it."""
 
-    def __init__(self, name, process, site):
-        self.name, self.process, self.site = name, process, site
+    def __init__(self, name, process, site, program, event_bytes):
+        self.name, self.process, self.site, self.program, self.event_bytes = name, process, site, program, event_bytes
         self.pids = processes.tree(process.pid)
+
+    def to(self, _backend):
+        """The address by which a backend is reached through it."""
+        return f"127.0.0.1:{self.site.plain}"
 
     @property
     def http(self):
@@ -29,11 +33,23 @@ class Proxy:
         return processes.pss_kib(self.pids)
 
 
+class Direct:
+    """What stands for a proxy on the direct path: none."""
+
+    def __init__(self, program, ports):
+        self.program, self._ports = program, ports
+
+    def to(self, backend):
+        return f"127.0.0.1:{self._ports[backend]}"
+
+
 class Fleet:
     """Starts everything in a folder, and ends what it started and nothing else."""
 
     def __init__(self, folder, bin_folder):
         self.folder, self._bin = pathlib.Path(folder), pathlib.Path(bin_folder)
+        self.program = load_program.Program(bin_folder)
+        self._backend = None
         self._processes = processes.Processes(folder)
 
     def __enter__(self):
@@ -47,13 +63,14 @@ class Fleet:
 
     def __exit__(self, *_):
         self._processes.stop_all()
+        if self._backend is not None:
+            self._backend.stop()
 
     def _start_backends(self):
-        self._answer, self._events = processes.free_port(), processes.free_port()
+        self._backend = load_program.Backend(self.program)
+        self._answer, self._events = processes.free_port(), self._backend.port
         site = self._site(self._answer)
         self._processes.start(peers.answering(site), cpu=processes.LOAD_CPU, ports=[self._answer])
-        backend = pathlib.Path(__file__).parent / "sse_backend.py"
-        self._processes.start([sys.executable, backend, self._events], cpu=processes.LOAD_CPU, ports=[self._events])
 
     def _site(self, plain):
         return peers.Site(folder=self.folder, bin=self._bin, plain=plain, tls=processes.free_port(), answer=self._answer,
@@ -64,7 +81,10 @@ class Fleet:
         site = self._site(processes.free_port())
         command = peers.PEERS[name](site, single_process=bool(wrapper))
         process = self._processes.start([*wrapper, *command], cpu=processes.PROXY_CPU, ports=[site.plain, site.tls])
-        return Proxy(name, process, site)
+        return Proxy(name, process, site, self.program, self._backend.event_bytes)
+
+    def direct(self):
+        return Direct(self.program, {"answer": self._answer, "events": self._events})
 
     def stop(self, proxy):
         self._processes.stop(proxy.process)

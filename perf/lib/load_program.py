@@ -64,7 +64,8 @@ class Backend:
 
     def __init__(self, program):
         self._process = program.start("backend")
-        self.port = json.loads(self._process.stdout.readline())["port"]
+        said = json.loads(self._process.stdout.readline())
+        self.port, self.event_bytes = said["port"], said["event_bytes"]
 
     @property
     def address(self):

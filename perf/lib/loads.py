@@ -1,12 +1,11 @@
-"""The loads of perf/compare: wrk and h2load, on the loads' processor, over loopback. Each returns the units it saw
-answered, and raises if any was not."""
+"""The loads of perf/compare: wrk, h2load and sluice-load, on the loads' processor, over loopback. Each returns what it saw
+answered, and raises if something was not."""
 import json
 import re
 import subprocess
 import tempfile
 
 from processes import LOAD_CPU
-from sse_backend import EVENT
 
 PATH = "/v1/chat/completions"
 
@@ -62,13 +61,26 @@ def count(url, prompt_bytes, n, connections=1, http2=False):
     return _h2load(url + PATH, body(prompt_bytes), f"-c{connections}", f"-n{n}", *version)[0]
 
 
-def events(url, streams, connections, per_stream, gap_ms, http2=False):
-    """Reads that many paced streams to their end; HTTP/1.1 has a connection for each."""
+def events_http2(proxy, streams, connections, per_stream, gap_ms):
+    """Reads that many paced streams to their end. Returns the number of events."""
     text = json.dumps({"model": "tiny", "stream": True, "messages": []})
-    version = [f"-m{streams // connections}"] if http2 else ["--h1"]
-    _, received = _h2load(f"{url}/v1/events/{per_stream}/{gap_ms}", text, f"-c{connections}", f"-n{streams}", *version)
+    _, received = _h2load(f"{proxy.https}/v1/events/{per_stream}/{gap_ms * 1000}", text, f"-c{connections}",
+                          f"-n{streams}", f"-m{streams // connections}")
     expected = streams * per_stream
-    # HTTP/1.1's are counted with their chunks' frames.
-    if http2 and received != expected * len(EVENT):
+    if received != expected * proxy.event_bytes + streams * len("data: [DONE]\n\n"):
         raise RuntimeError(f"{received} bytes of {expected} events arrived")
     return expected
+
+
+def events(proxy, streams, per_stream, gap_ms, burst=1):
+    """HTTP/1.1: reads that many streams to their end, each on a connection of its own. Returns the number of events, and
+    the median of their ages in us."""
+    found = proxy.program.good("streams", "--to", proxy.to("events"), "--streams", streams, "--events", per_stream,
+                               "--gap-us", round(gap_ms * 1000), "--burst", burst, "--prompt-bytes", 100)["proxy"]
+    return found["events"], found["age"]["p50_us"]
+
+
+def open_loop(proxy, per_second, seconds):
+    """Requests at a fixed rate. Returns what sluice-load says of their latency."""
+    return proxy.program.good("rate", "--to", proxy.to("answer"), "--per-second", per_second, "--seconds",
+                              seconds)["latency"]

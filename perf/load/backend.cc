@@ -113,9 +113,9 @@ class Backend::Connection final : Loop::Watcher, Loop::Timer, MessageReader::Sin
       out_ = json_answer('"' + std::string(std::min<std::size_t>(size[0], kLargestAnswer), 'a') + '"');
     } else if (path == "/stats") {
       const Counts& c = backend_.counts_;
-      out_ = json_answer(fmt::format(
-          R"({{"connections":{},"streams":{},"requests":{},"events":{},"malformed":{},"event_bytes":{}}})",
-          backend_.connections_.size(), c.streams, c.requests, c.events, c.malformed, event_bytes()));
+      out_ = json_answer(
+          fmt::format(R"({{"connections":{},"streams":{},"requests":{},"events":{},"malformed":{}}})",
+                      backend_.connections_.size(), c.streams, c.requests, c.events, c.malformed));
     } else {
       out_ = json_answer(kAnswer);
     }

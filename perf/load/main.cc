@@ -16,6 +16,7 @@
 #include "perf/load/backend.h"
 #include "perf/load/crowd.h"
 #include "perf/load/dice.h"
+#include "perf/load/events.h"
 #include "perf/load/open_loop.h"
 #include "perf/load/requests.h"
 #include "perf/load/stream_run.h"
@@ -53,7 +54,7 @@ class BackendCommand final : public Command {
   int run() override {
     Loop loop;
     const Backend backend(loop, port_);
-    fmt::print("{{\"port\":{}}}\n", backend.port());
+    fmt::print("{{\"port\":{},\"event_bytes\":{}}}\n", backend.port(), event_bytes());
     std::fflush(stdout);
     loop.run();
     return kGood;
@@ -161,6 +162,11 @@ class CrowdCommand final : public Command {
     app.add_option("--at-a-time", at_a_time_, "how many")->capture_default_str();
     app.add_option("--visits", visits_, "how many in all; 0: until the time is over")->capture_default_str();
     app.add_option("--seconds", seconds_, "how long; 0: until all have come")->capture_default_str();
+    app.add_option(
+           "--only", only_,
+           "of the slow clients, this kind: 0 head byte by byte, 1 body byte by byte, 2 never reads,\n"
+           "3 idle, 4 half-closed")
+        ->check(CLI::Range(std::size_t{0}, kSlowKinds - 1));
     app.add_option("--seed", seed_, "of the dice")->capture_default_str();
     app.add_option("--patience", patience_, "seconds for which a client may wait")->capture_default_str();
   }
@@ -177,7 +183,7 @@ class CrowdCommand final : public Command {
       options.next_after = kSecond;
       options.patience = 0;
       options.sent_away = true;
-      options.plan = [](std::size_t place) { return slow_plan(place); };
+      options.plan = [this](std::size_t place) { return slow_plan(only_.value_or(place)); };
     } else if (who_ == "leavers") {
       options.plan = [&dice](std::size_t) { return dice.leaver(); };
     } else {
@@ -195,6 +201,7 @@ class CrowdCommand final : public Command {
   std::size_t at_a_time_ = 100;
   std::uint64_t visits_ = 0;
   double seconds_ = 0;
+  std::optional<std::size_t> only_;
   std::uint64_t seed_ = 1;
   double patience_ = 60;
 };

@@ -1,10 +1,9 @@
 #include "perf/load/message_reader.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace sluice::load {
 namespace {
@@ -12,8 +11,13 @@ namespace {
 constexpr std::size_t kLongestHead = 128 * 1024;
 constexpr std::uint64_t kLargestChunk = std::uint64_t{1} << 40;
 
-bool same(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+// `name` in small letters.
+bool is_named(std::string_view text, std::string_view name) {
+  return std::ranges::equal(text, name, {}, lower);
 }
 
 // The value of a header field, without the spaces around it.
@@ -22,7 +26,7 @@ std::optional<std::string_view> field(std::string_view head, std::string_view na
     line += 2;
     const std::string_view text = head.substr(line, head.find("\r\n", line) - line);
     const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos || !same(text.substr(0, colon), name)) continue;
+    if (colon == std::string_view::npos || !is_named(text.substr(0, colon), name)) continue;
     std::string_view value = text.substr(colon + 1);
     while (value.starts_with(' '))
       value.remove_prefix(1);
@@ -35,8 +39,7 @@ std::optional<std::string_view> field(std::string_view head, std::string_view na
 
 int digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
-  const char lower = static_cast<char>(c | 0x20);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+  return lower(c) >= 'a' && lower(c) <= 'f' ? lower(c) - 'a' + 10 : -1;
 }
 
 }  // namespace
