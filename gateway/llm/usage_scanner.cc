@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -16,7 +17,13 @@ namespace {
 constexpr std::int64_t kMaxCount = std::int64_t{1} << 53;
 
 bool is_space(char c) noexcept {
-  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+  return c <= ' ' && (c == ' ' || c == '\n' || c == '\r' || c == '\t');
+}
+
+const char* skip_space(const char* at, const char* end) noexcept {
+  while (at != end && is_space(*at))
+    ++at;
+  return at;
 }
 
 // Comparison with a length known to the compiler: no call to memcmp.
@@ -26,8 +33,11 @@ bool is(std::string_view text, const char (&literal)[N]) noexcept {
 }
 
 bool ends_scalar(char c) noexcept {
-  return is_space(c) || c == ',' || c == '}' || c == ']';
+  return c == ',' || c == '}' || c == ']' || is_space(c);
 }
+
+// So many digits are no more than kMaxCount.
+constexpr std::ptrdiff_t kPlainDigits = 15;
 
 }  // namespace
 
@@ -37,9 +47,7 @@ void UsageScanner::feed(std::string_view bytes) noexcept {
   while (at != end && state_ != State::kInvalid) {
     switch (mode_) {
       case Mode::kStructure:
-        do {
-          at = structure(at);
-        } while (at != end && mode_ == Mode::kStructure && state_ != State::kInvalid);
+        at = structure(at, end);
         break;
       case Mode::kString:
         at = string(at, end);
@@ -58,85 +66,109 @@ void UsageScanner::feed(std::string_view bytes) noexcept {
   }
 }
 
-// One byte of the objects that are read.
-const char* UsageScanner::structure(const char* at) noexcept {
-  const char c = *at;
-  if (is_space(c)) return at + 1;
-  switch (state_) {
-    case State::kRoot:
-      if (c != '{') break;
-      open(Object::kRoot);
-      return at + 1;
-    case State::kObjectStart:
-    case State::kName:
-      if (c == '}' && state_ == State::kObjectStart) {
+// The objects that are read, up to what another mode follows. Nearly always a whole member comes at once: one
+// step leads to the next without a look at what it was.
+const char* UsageScanner::structure(const char* at, const char* end) noexcept {
+  while ((at = skip_space(at, end)) != end) {
+    if (state_ == State::kName || state_ == State::kObjectStart) {
+      if (*at == '"') {
+        begin_string(true);
+        at = string(at + 1, end);
+        if (mode_ != Mode::kStructure || (at = skip_space(at, end)) == end) return at;
+      } else if (*at == '}' && state_ == State::kObjectStart) {
         close();
-        return at + 1;
+        ++at;
+        continue;
       }
-      if (c != '"') break;
-      mode_ = Mode::kString;
-      string_is_name_ = true;
-      token_size_ = 0;
-      token_whole_ = true;
-      return at + 1;
-    case State::kColon:
-      if (c != ':') break;
+    }
+    if (state_ == State::kColon) {
+      if (*at != ':') return invalid(at);
       state_ = State::kValue;
-      return at + 1;
-    case State::kValue:
-      value(c);
-      // A scalar's first byte is part of it.
-      return mode_ == Mode::kScalar ? at : at + 1;
-    case State::kFirstChoice:
-      choices_empty_ = c == ']';
-      begin_skip();
-      return at;
-    case State::kNext:
-      if (c == ',') {
-        state_ = State::kName;
-        return at + 1;
-      }
-      if (c != '}') break;
-      close();
-      return at + 1;
-    case State::kDone:
-    case State::kInvalid:
-      break;
+      if ((at = skip_space(at + 1, end)) == end) return at;
+    }
+    if (state_ == State::kValue) {
+      at = value(at, end);
+      if (mode_ != Mode::kStructure || at == end) return at;
+      if (state_ != State::kNext || is_space(*at)) continue;
+    }
+    switch (state_) {
+      case State::kNext:
+        if (*at == ',') {
+          state_ = State::kName;
+        } else if (*at == '}') {
+          close();
+        } else {
+          return invalid(at);
+        }
+        ++at;
+        break;
+      case State::kRoot:
+        if (*at != '{') return invalid(at);
+        open(Object::kRoot);
+        ++at;
+        break;
+      case State::kFirstChoice:
+        choices_empty_ = *at == ']';
+        begin_skip();
+        return skip(at, end);
+      default:
+        return invalid(at);
+    }
   }
+  return at;
+}
+
+const char* UsageScanner::invalid(const char* at) noexcept {
   state_ = State::kInvalid;
   return at;
 }
 
-void UsageScanner::value(char first) noexcept {
+void UsageScanner::begin_string(bool is_name) noexcept {
+  mode_ = Mode::kString;
+  string_is_name_ = is_name;
+  token_size_ = 0;
+  token_whole_ = true;
+}
+
+// From a value's first byte; to its end if it is a string or a number in this piece.
+const char* UsageScanner::value(const char* at, const char* end) noexcept {
   const bool in_root = object_ == Object::kRoot;
   if (in_root && name_ == Name::kUsage) usage_.reset();  // a repeated member: the last one counts
   if (in_root && name_ == Name::kError) has_error_ = true;
   const bool counted = name_ == Name::kPromptTokens || name_ == Name::kCompletionTokens ||
                        name_ == Name::kTotalTokens || name_ == Name::kCachedTokens;
+  const char first = *at;
   // Where a count stands, text, lists and objects are none.
   if (counted && (first == '{' || first == '[' || first == '"')) counts_valid_ = false;
   switch (first) {
     case '{':
-      if (name_ == Name::kUsage) return open(Object::kUsage);
-      if (name_ == Name::kError) return open(Object::kError);
-      if (name_ == Name::kPromptDetails) return open(Object::kDetails);
-      return begin_skip();
+      if (name_ == Name::kUsage) {
+        open(Object::kUsage);
+      } else if (name_ == Name::kError) {
+        open(Object::kError);
+      } else if (name_ == Name::kPromptDetails) {
+        open(Object::kDetails);
+      } else {
+        begin_skip();
+        return skip(at + 1, end);
+      }
+      return at + 1;
     case '[':
       if (name_ == Name::kChoices) {
         state_ = State::kFirstChoice;
-        return;
+        return at + 1;
       }
-      return begin_skip();
+      begin_skip();
+      return skip(at + 1, end);
     case '"':
-      mode_ = Mode::kString;
-      string_is_name_ = false;
-      token_size_ = 0;
-      token_whole_ = true;
-      return;
+      begin_string(false);
+      return string(at + 1, end);
     default:
+      // Its first byte is part of it.
       mode_ = Mode::kScalar;
       token_size_ = 0;
       token_whole_ = true;
+      return scalar(at, end);
   }
 }
 
@@ -180,29 +212,45 @@ void UsageScanner::begin_skip() noexcept {
   mode_ = Mode::kSkip;
 }
 
-const char* UsageScanner::skip(const char* at, const char* end) noexcept {
-  while (at != end) {
-    at = find_bracket_or_quote(at, end);
-    if (at == end) return at;
-    const char c = *at++;
-    if (c == '"') {
-      // Nearly always the string ends here; else feed() follows it, into the next piece if need be.
-      at = find_either(at, end, '"', '\\');
-      if (at == end || *at == '\\') {
-        mode_ = Mode::kString;
-        string_is_name_ = false;
-        return at;
+// Looks at 16 bytes at a time, and only at the marks among them.
+const char* UsageScanner::skip(const char* begin, const char* end) noexcept {
+  constexpr std::size_t kBlock = 16;
+  const auto size = static_cast<std::size_t>(end - begin);
+  bool in_string = false;
+  std::size_t at = 0;
+  std::size_t escaped_to = 0;  // what lies in front of it was escaped
+  while (at < size) {
+    const std::size_t looked_at = std::min(size - at, kBlock);
+    char last[kBlock] = {};
+    if (looked_at != kBlock) std::memcpy(last, begin + at, looked_at);
+    for (std::uint32_t marks = json_marks(looked_at == kBlock ? begin + at : last); marks != 0;
+         marks &= marks - 1) {
+      const std::size_t mark = at + static_cast<std::size_t>(std::countr_zero(marks));
+      if (mark < escaped_to) continue;
+      const char c = begin[mark];
+      if (c == '"') {
+        in_string = !in_string;
+      } else if (in_string) {
+        if (c == '\\') escaped_to = mark + 2;
+      } else if (c == '{' || c == '[') {
+        ++skip_depth_;
+      } else if ((c == '}' || c == ']') && --skip_depth_ == 0) {
+        mode_ = Mode::kStructure;
+        state_ = State::kNext;
+        return begin + mark + 1;
       }
-      ++at;
-    } else if (c == '{' || c == '[') {
-      ++skip_depth_;
-    } else if (--skip_depth_ == 0) {
-      mode_ = Mode::kStructure;
-      state_ = State::kNext;
-      return at;
     }
+    at += looked_at;
+    if (!in_string) continue;
+    // A text that goes on is nearly always long.
+    at = std::max(at, escaped_to);
+    if (at < size) at = static_cast<std::size_t>(find_either(begin + at, end, '"', '\\') - begin);
   }
-  return at;
+  if (in_string) {
+    begin_string(false);
+    if (at > size) mode_ = Mode::kEscape;
+  }
+  return end;
 }
 
 const char* UsageScanner::string(const char* at, const char* end) noexcept {
@@ -233,6 +281,9 @@ void UsageScanner::end_name(std::string_view name) noexcept {
 }
 
 const char* UsageScanner::scalar(const char* at, const char* end) noexcept {
+  if (token_size_ == 0 && token_whole_) {
+    if (const char* const stop = plain_number(at, end)) return stop;
+  }
   const char* const stop = std::find_if(at, end, ends_scalar);
   if (stop != end && token_size_ == 0 && stop - at <= static_cast<std::ptrdiff_t>(token_.size())) {
     end_scalar({at, stop});
@@ -241,6 +292,21 @@ const char* UsageScanner::scalar(const char* at, const char* end) noexcept {
   keep(at, stop);
   if (stop != end) end_scalar(token());
   return stop;
+}
+
+// What most scalars are: a few digits that end in this piece. Null if it is something else.
+const char* UsageScanner::plain_number(const char* at, const char* end) noexcept {
+  const char* const begin = at;
+  std::int64_t number = 0;
+  for (; at != end && *at >= '0' && *at <= '9'; ++at) {
+    if (at - begin == kPlainDigits) return nullptr;
+    number = number * 10 + (*at - '0');
+  }
+  if (at == begin || at == end || !ends_scalar(*at) || (*begin == '0' && at - begin > 1)) return nullptr;
+  mode_ = Mode::kStructure;
+  state_ = State::kNext;
+  if (object_ != Object::kRoot && name_ != Name::kOther) count(number);
+  return at;
 }
 
 void UsageScanner::end_scalar(std::string_view text) noexcept {
@@ -269,14 +335,20 @@ void UsageScanner::count(std::string_view number) noexcept {
   const auto [stop, error] = std::from_chars(number.data(), number.data() + number.size(), parsed);
   const bool usable =
       error == std::errc{} && stop == number.data() + number.size() && parsed >= 0 && parsed <= kMaxCount;
+  count(usable ? std::optional(parsed) : std::nullopt);
+}
+
+void UsageScanner::count(std::optional<std::int64_t> number) noexcept {
   if (name_ == Name::kCode) {
-    error_code_ = usable && parsed <= std::numeric_limits<int>::max() ? static_cast<int>(parsed) : 0;
+    const std::int64_t code = number.value_or(0);
+    error_code_ = code <= std::numeric_limits<int>::max() ? static_cast<int>(code) : 0;
     return;
   }
-  if (!usable) {
+  if (!number) {
     counts_valid_ = false;
     return;
   }
+  const std::int64_t parsed = *number;
   switch (name_) {
     case Name::kPromptTokens:
       counts_.prompt_tokens = parsed;

@@ -66,17 +66,21 @@ class UsageScanner {
     kCode,
   };
 
-  const char* structure(const char* at) noexcept;
+  const char* structure(const char* at, const char* end) noexcept;
+  const char* invalid(const char* at) noexcept;
   const char* string(const char* at, const char* end) noexcept;
   const char* scalar(const char* at, const char* end) noexcept;
-  const char* skip(const char* at, const char* end) noexcept;
-  void value(char first) noexcept;
+  const char* plain_number(const char* at, const char* end) noexcept;
+  const char* skip(const char* begin, const char* end) noexcept;
+  const char* value(const char* at, const char* end) noexcept;
   void open(Object object) noexcept;
   void close() noexcept;
   void begin_skip() noexcept;
+  void begin_string(bool is_name) noexcept;
   void end_name(std::string_view name) noexcept;
   void end_scalar(std::string_view text) noexcept;
   void count(std::string_view number) noexcept;
+  void count(std::optional<std::int64_t> number) noexcept;
   void keep(const char* at, const char* end) noexcept;
   Name name_of(std::string_view text) const noexcept;
   std::string_view token() const noexcept { return {token_.data(), token_size_}; }

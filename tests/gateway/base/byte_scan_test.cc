@@ -31,7 +31,8 @@ TEST(ByteScan, EveryBytesClassIsThatOfALoop) {
     const bool control = (c < 0x20 && c != '\t') || c == 0x7f;
     const bool special = c < 0x20 || c >= 0x7f || c == '"' || c == '\\';
     // In a block of its own, and behind one.
-    for (const std::size_t size : {std::size_t{1}, std::size_t{16}, std::size_t{40}}) {
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{4}, std::size_t{11}, std::size_t{16}, std::size_t{40}}) {
       const std::string text(size, byte);
       const char* const end = text.data() + size;
       EXPECT_EQ(find_control(text.data(), end) == end, !control) << c;
@@ -44,9 +45,19 @@ TEST(ByteScan, EveryBytesClassIsThatOfALoop) {
 TEST(ByteScan, TheFirstHitIsFoundWhereverBlocksBeginAndEnd) {
   compare(find_control, [](char c) { return c == '\n'; }, 'a', '\n');
   compare(find_json_special, [](char c) { return c == '"'; }, 'a', '"');
-  compare(find_bracket_or_quote, [](char c) { return c == '['; }, 'a', '[');
   compare([](const char* b, const char* e) { return find_either(b, e, '"', '\\'); },
           [](char c) { return c == '\\'; }, 'a', '\\');
+}
+
+TEST(ByteScan, TheMarksOfABlockAreThoseOfALoop) {
+  for (int c = 0; c < 256; ++c) {
+    const bool marked = std::string_view("\"\\[]{}|").find(static_cast<char>(c)) != std::string_view::npos;
+    for (unsigned place = 0; place < 16; ++place) {
+      std::string block(16, 'a');
+      block[place] = static_cast<char>(c);
+      EXPECT_EQ(json_marks(block.data()), marked ? 1u << place : 0u) << c << ' ' << place;
+    }
+  }
 }
 
 }  // namespace

@@ -209,6 +209,46 @@ TEST(BodyUsage, IsFoundAmongRandomMembersInRandomPieces) {
   }
 }
 
+// Byte by byte the scanner follows every step; whole bodies take its short cuts.
+TEST(BodyUsage, ABodyWithAWrongByteMeansTheSameHoweverItIsCut) {
+  Generator generate(1138);
+  const std::string_view bytes = "\"\\{}[]:,|0129.eE-+ \n\x01tnu";
+  for (int round = 0; round < 20000; ++round) {
+    std::string body = "{\"a\":" + generate.value(3) + ",\"choices\":[" + generate.value(3) +
+                       "],\"usage\":{\"prompt_tokens\":" + std::to_string(generate.below(1000)) +
+                       ",\"x\":" + generate.value(2) + "},\"error\":{\"message\":" + generate.text() +
+                       ",\"code\":40" + std::to_string(generate.below(10)) + "}}";
+    for (std::size_t edits = generate.below(3); edits > 0; --edits) {
+      const std::size_t at = generate.below(body.size());
+      const char byte = bytes[generate.below(bytes.size())];
+      if (generate.below(3) == 0) {
+        body.erase(at, 1);
+      } else if (generate.below(2) == 0) {
+        body.insert(at, 1, byte);
+      } else {
+        body[at] = byte;
+      }
+    }
+    UsageScanner whole;
+    whole.feed(body);
+    UsageScanner slow;
+    for (const char& byte : body)
+      slow.feed({&byte, 1});
+    UsageScanner halved;
+    const std::size_t half = generate.below(body.size() + 1);
+    halved.feed(std::string_view(body).substr(0, half));
+    halved.feed(std::string_view(body).substr(half));
+    for (const UsageScanner* other : {&whole, &halved}) {
+      ASSERT_EQ(other->complete(), slow.complete()) << body;
+      if (!slow.complete()) continue;
+      ASSERT_EQ(other->usage(), slow.usage()) << body;
+      ASSERT_EQ(other->has_error(), slow.has_error()) << body;
+      ASSERT_EQ(other->error_code(), slow.error_code()) << body;
+      ASSERT_EQ(other->choices_empty(), slow.choices_empty()) << body;
+    }
+  }
+}
+
 const std::string kRole =
     R"(data: {"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]})"
     "\n\n";
