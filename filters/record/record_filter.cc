@@ -13,7 +13,7 @@ namespace {
 class RecordingWriter final : public ResponseWriter {
  public:
   RecordingWriter(ResponseWriter& inner, Exchange& exchange) noexcept
-      : inner_(inner), record_(exchange.record), id_(exchange.request->id) {}
+      : inner_(inner), record_(exchange.record), id_(exchange.record.id) {}
 
   Task<Result<void>> start(ResponseHead head) override {
     record_.status = head.status;
@@ -108,7 +108,7 @@ Task<Result<void>> RecordFilter::handle(Exchange& exchange, ResponseWriter& clie
                      : std::string();
     Error error = std::move(outcome.error());
     if (exchange.error_format() == ErrorFormat::kPlain) {
-      outcome = co_await respond_plain(std::move(error), writer, exchange.request->id, std::move(allow));
+      outcome = co_await respond_plain(std::move(error), writer, exchange.record.id, std::move(allow));
     } else {
       outcome = co_await respond(std::move(error), writer, writer.may_add_event(), std::move(allow));
     }

@@ -107,11 +107,12 @@ Result<RequestHead> head_of(const ImaginedRequest& request) {
   if (!method || space == std::string_view::npos)
     return fail(ErrorKind::kMalformedRequest,
                 "the request must be a method and a path: POST /v1/completions");
-  Result<Target> target = parse_target(line.substr(space + 1));
+  std::string rewritten;
+  Result<Target> target = parse_target(line.substr(space + 1), rewritten);
   if (!target) return fail(std::move(target.error()));
   RequestHead head;
   head.method = *method;
-  std::string authority = target->authority.empty() ? "localhost" : target->authority;
+  std::string authority(target->authority.empty() ? std::string_view("localhost") : target->authority);
   for (const auto& [name, value] : request.headers) {
     const bool control =
         std::ranges::any_of(name + value, [](unsigned char c) { return c < 0x20 || c == 0x7f; });

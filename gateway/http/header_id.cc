@@ -56,7 +56,8 @@ constexpr char lower(char c) noexcept {
 // most. The factor is found when this file is compiled; adding a name finds another one.
 constexpr std::size_t kBuckets = 128;
 constexpr std::size_t bucket_of(std::string_view name, std::size_t factor) noexcept {
-  const auto letter = [](char c) { return static_cast<std::size_t>(static_cast<unsigned char>(lower(c))); };
+  // Other characters may fall together: the name is compared in the end.
+  const auto letter = [](char c) { return static_cast<std::size_t>(static_cast<unsigned char>(c) | 0x20); };
   return (name.size() * factor + letter(name.front()) * (factor >> 3) + letter(name.back()) * (factor >> 6) +
           letter(name[name.size() / 2])) %
          kBuckets;
@@ -89,13 +90,23 @@ constexpr std::array<std::uint8_t, kBuckets> make_table() {
 }
 constexpr std::array<std::uint8_t, kBuckets> kTable = make_table();
 
-// Eight bytes at a time.
+// Four or eight bytes at a time.
+constexpr std::size_t kHalf = sizeof(std::uint32_t);
 constexpr std::size_t kWord = sizeof(std::uint64_t);
 
 std::uint64_t load(const char* text) noexcept {
   std::uint64_t word = 0;
   std::memcpy(&word, text, kWord);
   return word;
+}
+
+// Of 4 to 8 bytes: the first four and the last four.
+std::uint64_t load_halves(const char* text, std::size_t size) noexcept {
+  std::uint32_t first = 0;
+  std::uint32_t last = 0;
+  std::memcpy(&first, text, kHalf);
+  std::memcpy(&last, text + size - kHalf, kHalf);
+  return first | std::uint64_t{last} << 32;
 }
 
 // lower() of each byte: a byte's high bit is set where it is a letter from A to Z, and becomes bit 5.
@@ -108,31 +119,37 @@ constexpr std::uint64_t lower(std::uint64_t word) noexcept {
   return word | upper >> 2;
 }
 
-}  // namespace
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
-  if (a.size() != b.size()) return false;
-  if (a.size() < kWord) {
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      if (lower(a[i]) != lower(b[i])) return false;
+// Two texts of one size; `fold_b` makes what was loaded of the second lower case, if it is not.
+template <class FoldB>
+bool equal(const char* a, const char* b, std::size_t size, FoldB fold_b) noexcept {
+  if (size < kHalf) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (lower(a[i]) != static_cast<char>(fold_b(static_cast<unsigned char>(b[i])))) return false;
     }
     return true;
   }
-  const auto differ = [&](std::size_t at) {
-    return lower(load(a.data() + at)) != lower(load(b.data() + at));
-  };
-  const std::size_t last = a.size() - kWord;
+  if (size < kWord) return lower(load_halves(a, size)) == fold_b(load_halves(b, size));
+  const std::size_t last = size - kWord;
   for (std::size_t at = 0; at < last; at += kWord) {
-    if (differ(at)) return false;
+    if (lower(load(a + at)) != fold_b(load(b + at))) return false;
   }
-  return !differ(last);
+  return lower(load(a + last)) == fold_b(load(b + last));
+}
+
+}  // namespace
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  return a.size() == b.size() &&
+         equal(a.data(), b.data(), a.size(), [](std::uint64_t word) { return lower(word); });
 }
 
 HeaderId header_id(std::string_view name) noexcept {
   if (name.empty()) return HeaderId::kOther;
   const std::uint8_t id = kTable[bucket_of(name, kFactor)];
-  if (name.size() != kNames[id].size()) return HeaderId::kOther;
-  return equals_ignoring_case(name, kNames[id]) ? static_cast<HeaderId>(id) : HeaderId::kOther;
+  const std::string_view known = kNames[id];
+  if (name.size() != known.size()) return HeaderId::kOther;
+  const bool same = equal(name.data(), known.data(), name.size(), [](std::uint64_t word) { return word; });
+  return same ? static_cast<HeaderId>(id) : HeaderId::kOther;
 }
 
 std::string_view header_name(HeaderId id) noexcept {

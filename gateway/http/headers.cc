@@ -56,7 +56,15 @@ void Headers::add(std::string_view name, std::string_view value, HeaderId id) {
   const std::size_t begin = block_.size();
   const std::size_t size = name.size() + kColon.size() + value.size() + kLineEnd.size();
   if (block_.capacity() - begin < size) block_.reserve(std::max(begin + size, 2 * begin));
-  block_.append(name).append(kColon).append(value).append(kLineEnd);
+  block_.resize_and_overwrite(begin + size, [&](char* block, std::size_t total) {
+    char* at = block + begin;
+    at += name.copy(at, name.size());
+    std::memcpy(at, kColon.data(), kColon.size());
+    at += kColon.size();
+    at += value.copy(at, value.size());
+    std::memcpy(at, kLineEnd.data(), kLineEnd.size());
+    return total;
+  });
   add_range(range(begin, name.size()), range(begin + name.size() + kColon.size(), value.size()), id);
 }
 
@@ -103,10 +111,14 @@ bool Headers::is_line(const Entry& e) const noexcept {
          std::memcmp(block_.data() + end, kLineEnd.data(), kLineEnd.size()) == 0;
 }
 
-void Headers::append_to(std::string& out) const {
+char* Headers::write_lines(char* at) const noexcept {
+  const auto put = [&](std::string_view piece) { at += piece.copy(at, piece.size()); };
   for (auto e = entries_.begin(); e != entries_.end();) {
     if (!is_line(*e)) {
-      out.append(text(e->name)).append(kColon).append(text(e->value)).append(kLineEnd);
+      put(text(e->name));
+      put(kColon);
+      put(text(e->value));
+      put(kLineEnd);
       ++e;
       continue;
     }
@@ -116,8 +128,16 @@ void Headers::append_to(std::string& out) const {
       end = e->value.offset + e->value.size + kLineEnd.size();
       ++e;
     } while (e != entries_.end() && e->name.offset == end && is_line(*e));
-    out.append(block_, begin, end - begin);
+    put({block_.data() + begin, end - begin});
   }
+  return at;
+}
+
+void Headers::append_to(std::string& out) const {
+  const std::size_t begin = out.size();
+  out.resize_and_overwrite(begin + line_bytes(), [&](char* text, std::size_t) {
+    return static_cast<std::size_t>(write_lines(text + begin) - text);
+  });
 }
 
 std::size_t Headers::bytes() const noexcept {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gateway/http/header_id.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice {
 
@@ -68,6 +69,9 @@ class Headers {
 
   // Appends "name: value\r\n" for every field.
   void append_to(std::string& out) const;
+  // The same into memory for line_bytes(); where it stopped.
+  char* write_lines(char* at) const noexcept;
+  std::size_t line_bytes() const noexcept { return bytes() + 4 * size(); }
   // The bytes of all names and values.
   std::size_t bytes() const noexcept;
   // What they lie in: removed ones still take room.
@@ -76,6 +80,11 @@ class Headers {
   // For parsers: the block of bytes that ranges point into, and a field in it. Either may come first.
   void assign_block(std::string_view block, std::size_t room_for_more);
   std::string_view text(ByteRange range) const noexcept { return {block_.data() + range.offset, range.size}; }
+  // Of a view of the block; an empty one for an empty view.
+  ByteRange range_of(std::string_view text) const noexcept {
+    if (text.empty()) return {};
+    return {static_cast<std::uint32_t>(text.data() - block_.data()), static_cast<std::uint32_t>(text.size())};
+  }
   ByteRange append_text(std::string_view text);
   void add_range(ByteRange name, ByteRange value, HeaderId id) {
     entries_.push_back({name, value, id});
@@ -103,8 +112,8 @@ class Headers {
   Field field(const Entry& e) const noexcept { return {text(e.name), text(e.value), e.id}; }
   bool is_line(const Entry& e) const noexcept;
 
-  std::string block_;
-  std::vector<Entry> entries_;
+  PooledString block_;
+  std::vector<Entry, PooledAllocator<Entry>> entries_;
   // A bit for each HeaderId that was added; one that remove_if() took out may still be set. Most look-ups are
   // for what is not there, and end here.
   std::uint64_t ids_ = 0;

@@ -81,6 +81,7 @@ void remove_hop_by_hop(Headers& headers) {
       if (Nominee* nominee = find(nominees, option)) nominee->nominated = true;
     });
   }
+  if (nominees.empty()) return headers.remove_if([](const Headers::Field& f) { return is_hop_by_hop(f.id); });
   headers.remove_if([&](const Headers::Field& field) {
     if (is_hop_by_hop(field.id)) return true;
     const Nominee* nominee = find(nominees, field.name);

@@ -1,6 +1,8 @@
 #include "gateway/http/target.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "gateway/http/header_id.h"
 
@@ -44,17 +46,40 @@ const char* check_segments(std::string_view path) noexcept {
   return nullptr;
 }
 
-// Appends the canonical form; returns the reason if there is none.
-const char* canonical_path(std::string_view raw, std::string& out) {
+// Where a character may stand in a path that is canonical as it is, as far as one look at each can tell.
+enum class Place : std::uint8_t { kNowhere, kNotBehindSlash, kAnywhere };
+constexpr std::array<Place, 256> kPlaces = [] {
+  std::array<Place, 256> places{};
+  for (int c = 0x21; c < 0x7f; ++c)
+    places[static_cast<std::size_t>(c)] = Place::kAnywhere;
+  for (const char c : std::string_view("#%?\\"))
+    places[static_cast<unsigned char>(c)] = Place::kNowhere;
+  places['/'] = places['.'] = Place::kNotBehindSlash;
+  return places;
+}();
+
+// No query, no escape, no empty segment, and none that begins with a dot: nearly every target.
+bool is_plain_path(std::string_view raw) noexcept {
+  if (!raw.starts_with('/')) return false;
+  Place least = Place::kAnywhere;
+  for (const char c : raw.substr(1)) {
+    if (kPlaces[static_cast<unsigned char>(c)] < least) return false;
+    least = c == '/' ? Place::kAnywhere : Place::kNotBehindSlash;
+  }
+  return true;
+}
+
+// Sets the canonical form, which lies in `raw` or in `rewritten`; returns the reason if there is none.
+const char* canonical_path(std::string_view raw, std::string& rewritten, std::string_view& path) {
   if (raw.find('%') == std::string_view::npos) {
-    out.assign(raw);
-    return check_segments(out);
+    path = raw;
+    return check_segments(path);
   }
   constexpr char kHex[] = "0123456789ABCDEF";
-  out.reserve(raw.size());
+  rewritten.reserve(raw.size());
   for (std::size_t i = 0; i < raw.size(); ++i) {
     if (raw[i] != '%') {
-      out.push_back(raw[i]);
+      rewritten.push_back(raw[i]);
       continue;
     }
     if (i + 2 >= raw.size()) return "an incomplete percent-escape";
@@ -64,15 +89,16 @@ const char* canonical_path(std::string_view raw, std::string& out) {
     const char c = static_cast<char>(high * 16 + low);
     if (c == '/' || c == '\\' || c == '\0') return "an escaped slash, backslash or NUL";
     if (is_unreserved(c)) {
-      out.push_back(c);
+      rewritten.push_back(c);
     } else {
-      out.push_back('%');
-      out.push_back(kHex[high]);
-      out.push_back(kHex[low]);
+      rewritten.push_back('%');
+      rewritten.push_back(kHex[high]);
+      rewritten.push_back(kHex[low]);
     }
     i += 2;
   }
-  return check_segments(out);
+  path = rewritten;
+  return check_segments(path);
 }
 
 const char* forbidden_character(std::string_view raw) noexcept {
@@ -112,11 +138,16 @@ bool is_valid_authority(std::string_view text) noexcept {
   return true;
 }
 
-Result<Target> parse_target(std::string_view raw) {
+Result<Target> parse_target(std::string_view raw, std::string& rewritten) {
   Target target;
+  rewritten.clear();
+  if (is_plain_path(raw)) {
+    target.path = raw;
+    return target;
+  }
   if (const char* why = forbidden_character(raw)) return refuse(why);
   if (raw == "*") {
-    target.path = "*";
+    target.path = raw;
     return target;
   }
   if (raw.empty()) return refuse("empty");
@@ -136,7 +167,11 @@ Result<Target> parse_target(std::string_view raw) {
   const std::size_t query_start = std::min(raw.find('?'), raw.size());
   target.query = raw.substr(query_start);
   const std::string_view path = raw.substr(0, query_start);
-  if (const char* why = canonical_path(path.empty() ? "/" : path, target.path)) return refuse(why);
+  if (path.empty()) {
+    target.path = rewritten = "/";
+  } else if (const char* why = canonical_path(path, rewritten, target.path)) {
+    return refuse(why);
+  }
   return target;
 }
 

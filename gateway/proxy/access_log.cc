@@ -1,6 +1,7 @@
 #include "gateway/proxy/access_log.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <cstring>
@@ -9,6 +10,14 @@
 
 namespace sluice {
 namespace {
+
+// The two digits of each number below 100.
+constexpr std::array<std::array<char, 2>, 100> kDigitPairs = [] {
+  std::array<std::array<char, 2>, 100> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
+  return pairs;
+}();
 
 // Writes into the room behind a string, which is made once: the request path has a line for each exchange.
 class Line {
@@ -88,8 +97,11 @@ class Line {
   // The lowest `Width` decimal digits of a number that is not negative.
   template <int Width>
   void digits(std::int64_t value) {
-    for (int i = Width - 1; i >= 0; --i, value /= 10)
-      at_[i] = static_cast<char>('0' + value % 10);
+    auto rest = static_cast<std::uint32_t>(value);
+    int width = Width;
+    for (; width >= 2; width -= 2, rest /= 100)
+      std::memcpy(at_ + width - 2, kDigitPairs[rest % 100].data(), 2);
+    if (width == 1) *at_ = static_cast<char>('0' + rest % 10);
     at_ += Width;
   }
   void put(WallTime time);

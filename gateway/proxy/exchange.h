@@ -10,6 +10,7 @@
 #include "gateway/proxy/request.h"
 #include "gateway/proxy/route_table.h"
 #include "gateway/runtime/intrusive_list.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice {
 
@@ -32,7 +33,7 @@ struct Exchange : ListNode<Exchange> {
   Result<RouteTable::HeadMatch> head_match;
   const Route* route = nullptr;  // final after the body view
 
-  std::shared_ptr<Request> request = std::make_shared<Request>();
+  std::shared_ptr<Request> request = std::allocate_shared<Request>(PooledAllocator<Request>());
   // Set by the target choice, whose route keeps what they point at.
   UpstreamCluster* target = nullptr;
   const std::vector<std::string>* tags = nullptr;  // of the target's endpoints; null: any will do

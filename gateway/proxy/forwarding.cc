@@ -126,21 +126,22 @@ std::string joined(const Headers& headers, HeaderId id) {
 
 // What backends are told about the way of a request.
 struct Forwarded {
-  std::string chain;
-  std::string proto;
-  std::string host;
+  std::string_view peer;
+  std::string chain;  // in front of the peer, as a trusted proxy told it
+  std::string_view proto;
+  std::string_view host;
 };
 
 Forwarded forwarded_by(const ServerStream& stream, const ClientAddress& client) {
-  Forwarded told{.chain = std::string(host_of_peer(stream.peer)),
+  Forwarded told{.peer = host_of_peer(stream.peer),
+                 .chain = {},
                  .proto = stream.tls != nullptr ? "https" : "http",
-                 .host = std::string(stream.head.authority())};
+                 .host = stream.head.authority()};
   if (!client.through_proxy) return told;
   const Headers& headers = stream.head.headers;
-  std::string chain = joined(headers, HeaderId::kXForwardedFor);
+  told.chain = joined(headers, HeaderId::kXForwardedFor);
   // A proxy that speaks RFC 7239 alone: its chain is not translated hop by hop, only its end is.
-  if (chain.empty() && client.text != told.chain) chain = client.text;
-  if (!chain.empty()) told.chain = chain + ", " + told.chain;
+  if (told.chain.empty() && client.text != told.peer) told.chain = client.text;
   if (headers.has(HeaderId::kXForwardedProto)) told.proto = headers.get(HeaderId::kXForwardedProto);
   if (headers.has(HeaderId::kXForwardedHost)) told.host = headers.get(HeaderId::kXForwardedHost);
   return told;
@@ -189,6 +190,7 @@ std::string request_id(const RequestHead& head, Random& random) {
 
 void add_via(Headers& headers) {
   constexpr std::string_view kVia = "1.1 sluice";
+  if (!headers.has(HeaderId::kVia)) return headers.add(HeaderId::kVia, kVia);
   std::string list = joined(headers, HeaderId::kVia);
   if (!list.empty()) list += ", ";
   headers.set(HeaderId::kVia, list.append(kVia));
@@ -222,7 +224,7 @@ RequestHead upstream_head(const ServerStream& stream, const ClientAddress& clien
   constexpr std::size_t kAddedBytes = 384;
   RequestHead head = stream.head.copy(kAddedFields, kAddedBytes);
   Headers& headers = head.headers;
-  const Forwarded forwarded = forwarded_by(stream, client);
+  Forwarded forwarded = forwarded_by(stream, client);
   const std::array<char, 55> traceparent = trace.traceparent();
   headers.remove_if([&](const Headers::Field& field) {
     return speaks_for_a_proxy(field) || (!client.through_proxy && speaks_for_another_proxy(field));
@@ -232,7 +234,8 @@ RequestHead upstream_head(const ServerStream& stream, const ClientAddress& clien
   add_via(headers);
   headers.add(HeaderId::kXRequestId, id);
   headers.add(HeaderId::kTraceparent, {traceparent.data(), traceparent.size()});
-  headers.add(HeaderId::kXForwardedFor, forwarded.chain);
+  headers.add(HeaderId::kXForwardedFor,
+              forwarded.chain.empty() ? forwarded.peer : forwarded.chain.append(", ").append(forwarded.peer));
   headers.add(HeaderId::kXForwardedProto, forwarded.proto);
   if (!forwarded.host.empty()) headers.add(HeaderId::kXForwardedHost, forwarded.host);
   if (client.through_proxy) headers.add(HeaderId::kXRealIp, client.text);

@@ -44,12 +44,11 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
 
   TraceContext trace = trace_context(stream.head, loop_.random(), sampler_);
   Request& request = *exchange.request;
-  request.id = request_id(stream.head, loop_.random());
   request.length = stream.body.length();
-  request.upstream_head = upstream_head(stream, exchange.client, request.id, trace);
 
   ExchangeRecord& record = exchange.record;
-  record.id = request.id;
+  record.id = request_id(stream.head, loop_.random());
+  request.upstream_head = upstream_head(stream, exchange.client, record.id, trace);
   record.trace_id = std::move(trace.trace_id);
   record.span_id = trace.span_id;
   record.parent_span_id = trace.parent_id;

@@ -15,7 +15,6 @@ namespace sluice {
 // What a client asked for, immutable once read. Shared by its exchange and by every call made for it, which
 // may outlive the exchange; `live_body` may not.
 struct Request {
-  std::string id;
   RequestHead
       upstream_head;  // as every attempt sends it: hop-by-hop fields gone, tracing and forwarding fields set
 

@@ -59,7 +59,7 @@ class ExchangeRig {
         stream_{head_, body_reader, client, "10.1.2.3:4000", "HTTP/1.1", t.loop.now()},
         exchange(stream_, std::move(routes)),
         t_(t) {
-    exchange.request->id = "request-1";
+    exchange.record.id = "request-1";
     exchange.request->length = body_reader.length();
     exchange.record.id = "request-1";
     exchange.record.path = head_.path();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "gateway/http/hop_by_hop.h"
+#include "gateway/http/http1/head_text.h"
 
 namespace sluice::http1 {
 namespace {
@@ -55,22 +56,29 @@ std::unexpected<Error> ClientConnection::lost(const char* while_what) {
 
 void ClientConnection::serialize(const RequestHead& head, std::optional<std::uint64_t> length,
                                  bool has_body) {
+  // Of method, version, the names of fields that are added, and their line ends.
+  constexpr std::size_t kRoom = 128;
+  const std::string_view method = name(head.method);
+  const std::string_view path = head.path();
+  const std::string_view query = head.query();
+  const std::string_view authority = head.authority();
+  const std::size_t room = kRoom + path.size() + query.size() + authority.size() + head.headers.line_bytes();
   out_.clear();
-  out_.reserve(128 + head.headers.bytes());
-  out_.append(name(head.method)).append(" ").append(head.path()).append(head.query()).append(" HTTP/1.1\r\n");
-  out_.append("host: ").append(head.authority()).append("\r\n");
-  head.headers.append_to(out_);
-  if (chunked_request_) {
-    out_ += "transfer-encoding: chunked\r\n";
-  } else if (has_body || head.method == Method::kPost || head.method == Method::kPut ||
-             head.method == Method::kPatch) {
-    // RFC 9110 8.6: a method that anticipates content says so even when there is none.
-    char digits[20];
-    out_.append("content-length: ")
-        .append(digits, std::to_chars(digits, digits + 20, length.value_or(0)).ptr);
-    out_ += "\r\n";
-  }
-  out_ += "\r\n";
+  out_.resize_and_overwrite(room, [&](char* text, std::size_t) {
+    char* at = put(put(text, method), " ");
+    at = put(put(put(at, path), query), " HTTP/1.1\r\nhost: ");
+    at = put(put(at, authority), "\r\n");
+    at = head.headers.write_lines(at);
+    if (chunked_request_) {
+      at = put(at, "transfer-encoding: chunked\r\n");
+    } else if (has_body || head.method == Method::kPost || head.method == Method::kPut ||
+               head.method == Method::kPatch) {
+      // RFC 9110 8.6: a method that anticipates content says so even when there is none.
+      at = put(put_number(put(at, "content-length: "), length.value_or(0)), "\r\n");
+    }
+    at = put(at, "\r\n");
+    return static_cast<std::size_t>(at - text);
+  });
 }
 
 // A body longer or shorter than its Content-Length would move the border of the next request.

@@ -51,8 +51,15 @@ class HeadParser {
   Result<void> take_line(std::string_view received, std::size_t begin, std::size_t end);
   Result<void> take_request_line(std::string_view line, std::size_t begin);
   Result<void> take_status_line(std::string_view line);
-  Result<void> take_field(std::string_view received, std::size_t begin, std::size_t end);
-  Result<void> check_size(std::size_t size) const;
+  Result<void> take_field(std::string_view received, std::size_t begin, std::size_t end, bool plain);
+  struct LineEnd {
+    std::size_t at;  // of its LF; npos while there is none
+    bool plain;      // the line has no control character
+  };
+  LineEnd find_line_end(std::string_view received) const noexcept;
+  bool in_first_line() const noexcept;
+  bool is_too_long(std::size_t size) const noexcept;
+  std::unexpected<Error> too_long(std::size_t size) const;
   Headers take_headers(std::string_view received, std::size_t room_for_more);
 
   Kind kind_;

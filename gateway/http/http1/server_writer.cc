@@ -5,17 +5,15 @@
 #include <charconv>
 #include <utility>
 
+#include "gateway/http/http1/head_text.h"
 #include "gateway/http/http1/server_body.h"
 #include "gateway/http/http_date.h"
 
 namespace sluice::http1 {
 namespace {
 
-void append_number(std::string& out, std::uint64_t value) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
-  out.append(digits, end);
-}
+// Of the status line and the fields that are added.
+constexpr std::size_t kHeadRoom = 256;
 
 }  // namespace
 
@@ -38,29 +36,26 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
     request_.keep_alive = false;
   }
 
-  head_.reserve(256 + head.headers.bytes());
-  head_ += "HTTP/1.1 ";
-  append_number(head_, static_cast<std::uint64_t>(head.status));
-  head_.append(" ").append(reason_phrase(head.status)).append("\r\n");
-  head.headers.append_to(head_);
-  if (!head.headers.has(HeaderId::kDate)) {
-    head_.append("date: ")
-        .append(HttpDate(connection_.transport_->loop().time().wall()).view())
-        .append("\r\n");
-  }
-  // RFC 9110 8.6: no Content-Length in 1xx and 204; to HEAD and in 304 it tells what GET would have sent.
-  if (head.content_length && head.status != 204 && head.status >= 200) {
-    head_ += "content-length: ";
-    append_number(head_, *head.content_length);
-    head_ += "\r\n";
-  }
-  if (mode_ == Mode::kChunked) head_ += "transfer-encoding: chunked\r\n";
-  if (!request_.keep_alive) {
-    head_ += "connection: close\r\n";
-  } else if (request_.is_http10) {
-    head_ += "connection: keep-alive\r\n";
-  }
-  head_ += "\r\n";
+  head_.resize_and_overwrite(kHeadRoom + head.headers.line_bytes(), [&](char* text, std::size_t) {
+    char* at = put_number(put(text, "HTTP/1.1 "), static_cast<std::uint64_t>(head.status));
+    at = put(put(put(at, " "), reason_phrase(head.status)), "\r\n");
+    at = head.headers.write_lines(at);
+    if (!head.headers.has(HeaderId::kDate)) {
+      const HttpDate now(connection_.transport_->loop().time().wall());
+      at = put(put(put(at, "date: "), now.view()), "\r\n");
+    }
+    // RFC 9110 8.6: no Content-Length in 1xx and 204; to HEAD and in 304 it tells what GET would have sent.
+    if (head.content_length && head.status != 204 && head.status >= 200)
+      at = put(put_number(put(at, "content-length: "), *head.content_length), "\r\n");
+    if (mode_ == Mode::kChunked) at = put(at, "transfer-encoding: chunked\r\n");
+    if (!request_.keep_alive) {
+      at = put(at, "connection: close\r\n");
+    } else if (request_.is_http10) {
+      at = put(at, "connection: keep-alive\r\n");
+    }
+    at = put(at, "\r\n");
+    return static_cast<std::size_t>(at - text);
+  });
   return Result<void>();
 }
 

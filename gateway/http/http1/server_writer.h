@@ -7,6 +7,7 @@
 #include "gateway/http/http1/output.h"
 #include "gateway/http/http1/server_connection.h"
 #include "gateway/http/stall_clock.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice::http1 {
 
@@ -56,8 +57,8 @@ class ServerConnection::Writer final : public ResponseWriter {
   Mode mode_ = Mode::kNoBody;
   std::uint64_t length_ = 0;  // Mode::kLength
   std::uint64_t content_bytes_ = 0;
-  std::string head_;  // serialised, not yet sent
-  std::string end_;   // last chunk and trailers while they are being sent
+  PooledString head_;  // serialised, not yet sent
+  std::string end_;    // last chunk and trailers while they are being sent
   char chunk_size_[20];
 };
 

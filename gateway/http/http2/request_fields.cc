@@ -23,11 +23,11 @@ RequestFields::Failure refused(ErrorKind kind, const char* why) {
 }  // namespace
 
 void RequestFields::add(std::string_view name, std::string_view value) {
+  if (charged_ == 0) head_.headers.reserve(kExpectedFields, kExpectedBytes);
   charged_ += 32 + name.size() + value.size();
   if (charged_ > limits_.max_head_bytes) too_large_ = true;
   if (too_large_) return;
   if (name.starts_with(':')) return add_pseudo(name, value);
-  if (head_.headers.empty()) head_.headers.reserve(kExpectedFields, kExpectedBytes);
   if (head_.headers.size() == limits_.max_headers) {
     too_large_ = true;
   } else if (name == "cookie") {
@@ -48,9 +48,9 @@ void RequestFields::add_pseudo(std::string_view name, std::string_view value) {
   } else if (name == ":scheme") {
     scheme_ = value;
   } else if (name == ":path") {
-    path_ = value;
+    path_ = head_.headers.append_text(value);
   } else if (name == ":authority") {
-    authority_ = value;
+    head_.authority_range = head_.headers.append_text(value);
   }
 }
 
@@ -59,30 +59,33 @@ std::optional<RequestFields::Failure> RequestFields::take_authority() {
   if (headers.count(HeaderId::kHost) > 1) return malformed("more than one Host");
   if (headers.has(HeaderId::kHost)) {
     const std::string_view host = headers.get(HeaderId::kHost);
-    if (authority_.empty()) {
-      authority_ = host;
-    } else if (!equals_ignoring_case(authority_, host)) {
+    if (head_.authority().empty()) {
+      head_.authority_range = headers.range_of(host);
+    } else if (!equals_ignoring_case(head_.authority(), host)) {
       return malformed("Host and :authority differ");
     }
     headers.remove(HeaderId::kHost);
   }
-  if (!is_valid_authority(authority_)) return malformed("an invalid authority");
-  head_.set_authority(authority_);
+  if (!is_valid_authority(head_.authority())) return malformed("an invalid authority");
   return std::nullopt;
 }
 
 std::optional<RequestFields::Failure> RequestFields::take_target() {
-  if (path_.size() > limits_.max_uri_bytes)
+  const std::string_view path = head_.headers.text(path_);
+  if (path.size() > limits_.max_uri_bytes)
     return refused(ErrorKind::kUriTooLong, "the request target is longer than max_uri_bytes");
   if (!equals_ignoring_case(scheme_, "http") && !equals_ignoring_case(scheme_, "https"))
     return refused(ErrorKind::kMalformedRequest, "a scheme that is neither http nor https");
-  const bool is_asterisk = path_ == "*";
-  if (!is_asterisk && !path_.starts_with('/')) return malformed(":path is not a path");
-  Result<Target> target = parse_target(path_);
+  const bool is_asterisk = path == "*";
+  if (!is_asterisk && !path.starts_with('/')) return malformed(":path is not a path");
+  std::string rewritten;
+  Result<Target> target = parse_target(path, rewritten);
   if (!target) return Failure{std::move(target.error()), false};
   if (is_asterisk && head_.method != Method::kOptions)
     return refused(ErrorKind::kMalformedRequest, "the target \"*\" without OPTIONS");
-  head_.set_target(target->path, target->query);
+  head_.query_range = head_.headers.range_of(target->query);
+  head_.path_range =
+      rewritten.empty() ? head_.headers.range_of(target->path) : head_.headers.append_text(rewritten);
   return std::nullopt;
 }
 

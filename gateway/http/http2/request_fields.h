@@ -49,8 +49,7 @@ class RequestFields {
   std::size_t charged_ = 0;
   std::string method_;
   std::string scheme_;
-  std::string path_;
-  std::string authority_;
+  ByteRange path_;  // like the authority among the head's bytes
   std::optional<std::string> cookie_;
   bool too_large_ = false;
 };

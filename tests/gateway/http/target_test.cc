@@ -51,7 +51,8 @@ TEST(Target, WhatIsAcceptedBecomesCanonical) {
            {"HTTP://example.org/a", "example.org", "/a", ""},
            {"http://[::1]:80/a", "[::1]:80", "/a", ""},
        }) {
-    const auto target = parse_target(c.raw);
+    std::string rewritten;
+    const auto target = parse_target(c.raw, rewritten);
     ASSERT_TRUE(target.has_value()) << c.raw << ": " << target.error().detail;
     EXPECT_EQ(target->authority, c.authority) << c.raw;
     EXPECT_EQ(target->path, c.path) << c.raw;
@@ -61,9 +62,11 @@ TEST(Target, WhatIsAcceptedBecomesCanonical) {
 
 TEST(Target, ACanonicalPathIsItsOwnCanonicalForm) {
   for (const auto raw : {"/%61/%2D%c3%A9;x/%25%41"sv, "/"sv, "/%7e%7E"sv}) {
-    const auto once = parse_target(raw);
+    std::string rewritten;
+    const auto once = parse_target(raw, rewritten);
     ASSERT_TRUE(once.has_value());
-    const auto twice = parse_target(once->path);
+    std::string rewritten_again;
+    const auto twice = parse_target(once->path, rewritten_again);
     ASSERT_TRUE(twice.has_value());
     EXPECT_EQ(twice->path, once->path);
   }
@@ -143,7 +146,8 @@ TEST(Target, WhatHasNoSingleMeaningIsRefused) {
            "http://h/../x"sv,
            "http://h/http://x"sv,
        }) {
-    const auto target = parse_target(raw);
+    std::string rewritten;
+    const auto target = parse_target(raw, rewritten);
     EXPECT_FALSE(target.has_value()) << raw << " became " << (target ? target->path : "");
     if (!target) {
       EXPECT_EQ(target.error().kind, ErrorKind::kMalformedRequest) << raw;
