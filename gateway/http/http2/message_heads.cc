@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gateway/http/http2/outgoing_body.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice::http2 {
 namespace {
@@ -25,12 +26,16 @@ bool belongs_to_one_connection(HeaderId id) noexcept {
   }
 }
 
-bool is_secret(HeaderId id) noexcept {
+// Secrets stay out of the peer's table (RFC 7541 7.1.3). So does what no other message repeats: it would push
+// out what does, and every look-up of the name would go through all of it.
+bool is_not_indexed(HeaderId id) noexcept {
   switch (id) {
     case HeaderId::kAuthorization:
     case HeaderId::kCookie:
     case HeaderId::kProxyAuthorization:
     case HeaderId::kSetCookie:
+    case HeaderId::kTraceparent:
+    case HeaderId::kXRequestId:
       return true;
     default:
       return false;
@@ -42,25 +47,34 @@ class Fields {
  public:
   explicit Fields(std::size_t expected) { fields_.reserve(expected); }
 
-  void add(std::string_view name, std::string_view value, bool secret = false) {
-    // The session copies both and does not write through these pointers.
-    const auto bytes = [](std::string_view text) {
-      return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-    };
-    fields_.push_back({bytes(name), bytes(value), name.size(), value.size(),
-                       static_cast<std::uint8_t>(secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)});
-  }
+  // The name is a literal in lower case, which the session does not copy.
+  void add(const char* name, std::string_view value) { push(name, value, NGHTTP2_NV_FLAG_NO_COPY_NAME); }
   void add(const Headers& headers) {
     for (std::size_t i = 0; i < headers.size(); ++i) {
       const Headers::Field field = headers[i];
-      if (!belongs_to_one_connection(field.id)) add(field.name, field.value, is_secret(field.id));
+      if (belongs_to_one_connection(field.id)) continue;
+      const int flags = is_not_indexed(field.id) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+      if (field.id == HeaderId::kOther) {
+        push(field.name, field.value, flags);
+      } else {
+        push(header_name(field.id), field.value, flags | NGHTTP2_NV_FLAG_NO_COPY_NAME);
+      }
     }
   }
   const nghttp2_nv* data() const noexcept { return fields_.data(); }
   std::size_t size() const noexcept { return fields_.size(); }
 
  private:
-  std::vector<nghttp2_nv> fields_;
+  void push(std::string_view name, std::string_view value, int flags) {
+    // The session does not write through these pointers.
+    const auto bytes = [](std::string_view text) {
+      return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
+    };
+    fields_.push_back(
+        {bytes(name), bytes(value), name.size(), value.size(), static_cast<std::uint8_t>(flags)});
+  }
+
+  std::vector<nghttp2_nv, PooledAllocator<nghttp2_nv>> fields_;
 };
 
 // A number as text.
