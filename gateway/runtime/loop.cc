@@ -29,10 +29,11 @@ TurnReactor& install_reactor(asio::io_context& io, TurnReactor::Callback callbac
 
 }  // namespace
 
-// Concurrency hint 1: one thread runs the context, others only post to it.
+// One thread runs the context and uses its sockets and timers, others only post to it: what is posted is
+// under a lock, sockets are not.
 Loop::Loop(const TimeSource& time, std::uint64_t seed, std::size_t stream_buffer_bytes)
     : time_(time),
-      io_(std::make_unique<asio::io_context>(1)),
+      io_(std::make_unique<asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO)),
       reactor_(install_reactor(
           *io_, [](void* self) { static_cast<Loop*>(self)->end_turn(); }, this)),
       wakeup_(std::make_unique<Wakeup>(*io_)),
