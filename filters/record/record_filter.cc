@@ -43,9 +43,12 @@ class RecordingWriter final : public ResponseWriter {
  private:
   void note_tail(std::string_view bytes) {
     if (!is_event_stream_) return;
-    if (bytes.size() < kTail) tail_.append(bytes);
-    const std::string_view all = bytes.size() < kTail ? std::string_view(tail_) : bytes;
-    tail_ = std::string(all.substr(all.size() - std::min(all.size(), kTail)));
+    if (bytes.size() < kTail) {
+      tail_.append(bytes);
+      tail_.erase(0, tail_.size() - std::min(tail_.size(), kTail));
+    } else {
+      tail_.assign(bytes.data() + bytes.size() - kTail, kTail);
+    }
   }
   // The last line was blank, its end being CR, LF or CRLF.
   bool between_events() const noexcept {
@@ -65,7 +68,7 @@ class RecordingWriter final : public ResponseWriter {
 
   ResponseWriter& inner_;
   ExchangeRecord& record_;
-  const std::string& id_;
+  std::string_view id_;
   bool is_event_stream_ = false;
   std::string tail_;  // the last bytes of an event stream
 };

@@ -7,8 +7,8 @@ ExchangeTrace trace_of(const ExchangeRecord& r) {
     if (!at) return std::nullopt;
     return r.started_at + (*at - r.received_at);
   };
-  const auto cut = [](const std::string& text) { return text.substr(0, ExchangeTrace::kMaxText); };
-  return {.trace_id = r.trace_id,
+  const auto cut = [](std::string_view text) { return std::string(text.substr(0, ExchangeTrace::kMaxText)); };
+  return {.trace_id = std::string(r.trace_id),
           .span_id = r.span_id,
           .parent_span_id = r.parent_span_id,
           .sampled = r.sampled,

@@ -61,10 +61,10 @@ std::vector<StreamSnapshot> Shard::streams() {
   proxy_->exchanges().for_each([&](Exchange& exchange) {
     const ExchangeRecord& r = exchange.record;
     out.push_back({.shard = index_,
-                   .id = r.id,
+                   .id = std::string(r.id),
                    .peer = r.peer,
                    .method = std::string(name(r.method)),
-                   .path = r.path,
+                   .path = std::string(r.path),
                    .route = r.route,
                    .model = r.model,
                    .cluster = r.cluster,

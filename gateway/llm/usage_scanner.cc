@@ -72,8 +72,14 @@ const char* UsageScanner::structure(const char* at, const char* end) noexcept {
   while ((at = skip_space(at, end)) != end) {
     if (state_ == State::kName || state_ == State::kObjectStart) {
       if (*at == '"') {
-        begin_string(true);
-        at = string(at + 1, end);
+        const char* const stop = find_either(at + 1, end, '"', '\\');
+        if (stop != end && *stop == '"') {
+          end_name({at + 1, stop});
+          at = stop + 1;
+        } else {
+          begin_string(true);
+          at = string(at + 1, end);
+        }
         if (mode_ != Mode::kStructure || (at = skip_space(at, end)) == end) return at;
       } else if (*at == '}' && state_ == State::kObjectStart) {
         close();

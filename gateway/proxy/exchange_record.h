@@ -7,6 +7,7 @@
 #include "gateway/base/error.h"
 #include "gateway/http/head.h"
 #include "gateway/llm/usage_scanner.h"
+#include "gateway/runtime/pooled_allocator.h"
 #include "gateway/runtime/time_source.h"
 
 namespace sluice {
@@ -34,8 +35,8 @@ struct AttemptTimes {
 // What is told about an exchange when it has ended: the source of its access-log line, metrics and spans.
 // Written as the exchange goes along, so that it is true at every moment, cancellation included.
 struct ExchangeRecord {
-  std::string id;
-  std::string trace_id;              // empty for what never became a request
+  PooledString id;
+  PooledString trace_id;             // empty for what never became a request
   std::uint64_t span_id = 0;         // the exchange's own, sent upstream in traceparent
   std::uint64_t parent_span_id = 0;  // the client's; 0 if it sent none
   bool sampled = false;              // traceparent's flag, as it is sent upstream
@@ -45,7 +46,7 @@ struct ExchangeRecord {
   std::string_view tls;            // the version of TLS; empty on a plain connection
   std::string client_certificate;  // its subject; empty if the client showed none
   Method method = Method::kGet;
-  std::string path;  // without the query, which may carry secrets
+  PooledString path;  // without the query, which may carry secrets
   std::string route;
   std::string model;
   std::string cluster;   // of the last attempt

@@ -47,8 +47,8 @@ char* put_hex(std::uint64_t value, char* out) noexcept {
   return out;
 }
 
-std::string hex(std::uint64_t high, std::uint64_t low) {
-  std::string out;
+PooledString hex(std::uint64_t high, std::uint64_t low) {
+  PooledString out;
   out.resize_and_overwrite(2 * kHexDigits, [&](char* digits, std::size_t size) {
     put_hex(low, put_hex(high, digits));
     return size;
@@ -180,10 +180,10 @@ std::array<char, 55> TraceContext::traceparent() const noexcept {
   return text;
 }
 
-std::string request_id(const RequestHead& head, Random& random) {
+PooledString request_id(const RequestHead& head, Random& random) {
   const std::string_view given = head.headers.get(HeaderId::kXRequestId);
   const bool visible = std::ranges::all_of(given, [](char c) { return c > 0x20 && c < 0x7f; });
-  if (!given.empty() && given.size() <= 128 && visible) return std::string(given);
+  if (!given.empty() && given.size() <= 128 && visible) return PooledString(given);
   const std::uint64_t high = random.next();
   return hex(high, random.next());
 }
@@ -218,7 +218,7 @@ std::string forwarded_client_certificate(const PeerCertificate& certificate) {
   return out;
 }
 
-RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
+RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, std::string_view id,
                           const TraceContext& trace) {
   constexpr std::size_t kAddedFields = 8;
   constexpr std::size_t kAddedBytes = 384;

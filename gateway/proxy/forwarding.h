@@ -3,11 +3,13 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "gateway/http/head.h"
 #include "gateway/http/stream.h"
 #include "gateway/proxy/client_address.h"
 #include "gateway/proxy/trace_sampler.h"
+#include "gateway/runtime/pooled_allocator.h"
 #include "gateway/runtime/random.h"
 
 namespace sluice {
@@ -17,7 +19,7 @@ struct PeerCertificate;
 // The trace a request belongs to (W3C Trace Context): the client's if its traceparent is valid, else a new
 // one; the span is new in any case, it is this gateway's.
 struct TraceContext {
-  std::string trace_id;         // 32 hexadecimal digits
+  PooledString trace_id;        // 32 hexadecimal digits
   std::uint64_t span_id = 0;    // this gateway's
   std::uint64_t parent_id = 0;  // the client's span, 0 for a new trace
   bool continued = false;       // the client sent one
@@ -30,13 +32,13 @@ struct TraceContext {
 TraceContext trace_context(const RequestHead& head, Random& random, TraceSampler sampler = {});
 
 // The client's X-Request-Id if it is one (1 to 128 visible characters), else 32 random hexadecimal digits.
-std::string request_id(const RequestHead& head, Random& random);
+PooledString request_id(const RequestHead& head, Random& random);
 
 // The head that backends receive: the client's, with what the gateway says about itself and the client. A
 // client cannot speak for a proxy: X-Forwarded-*, X-Real-IP, Forwarded and x-sluice-* are replaced. What a
 // trusted proxy says is passed on, its own address added to the lists; but not what it says of a client's
 // certificate (X-Forwarded-Client-Cert, Client-Cert), which only whoever saw the handshake can know.
-RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, const std::string& id,
+RequestHead upstream_head(const ServerStream& stream, const ClientAddress& client, std::string_view id,
                           const TraceContext& trace);
 
 // The fields behind the client's body that backends receive: those that trailer_fate() keeps, without those

@@ -12,10 +12,10 @@ struct Remainder {
   std::size_t first = 0;
   std::size_t count = 0;
 
-  explicit Remainder(std::span<const std::string_view> all) noexcept
+  Remainder(std::span<const std::string_view> all, std::size_t sent) noexcept
       : count(std::min(all.size(), pieces.size())) {
     std::copy_n(all.begin(), count, pieces.begin());
-    skip(0);
+    skip(sent);
   }
   bool empty() const noexcept { return first == count; }
   std::span<const std::string_view> span() const noexcept { return {pieces.data() + first, count - first}; }
@@ -40,13 +40,14 @@ Task<Sent> send_rest(Transport& transport, Remainder rest, Duration stall) {
 }  // namespace
 
 Task<Sent> send_all(Transport& transport, std::span<const std::string_view> pieces, Duration stall) {
-  Remainder rest(pieces);
-  if (rest.empty()) return Sent::kAll;
-  const IoResult r = transport.try_write(rest.span());
+  std::size_t size = 0;
+  for (const std::string_view piece : pieces)
+    size += piece.size();
+  if (size == 0) return Sent::kAll;
+  const IoResult r = transport.try_write(pieces);
   if (r.status == IoResult::Status::kBroken) return Sent::kBroken;
-  rest.skip(r.bytes);
-  if (rest.empty()) return Sent::kAll;
-  return send_rest(transport, rest, stall);
+  if (r.bytes == size) return Sent::kAll;
+  return send_rest(transport, Remainder(pieces, r.bytes), stall);
 }
 
 }  // namespace sluice::http1

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "gateway/http/headers.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 struct nghttp2_session;
 struct nghttp2_session_callbacks;
@@ -70,7 +71,7 @@ class OutgoingBody {
   FrameSender& sender_;
   Listener& listener_;
   std::int32_t stream_id_ = 0;
-  std::string buffer_;
+  PooledString buffer_;
   std::size_t begin_ = 0;
   std::string_view borrowed_;  // behind the buffer's bytes
   std::unique_ptr<Headers> trailers_;

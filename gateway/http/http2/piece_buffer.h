@@ -1,8 +1,9 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
 #include <string_view>
+
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice::http2 {
 
@@ -41,8 +42,8 @@ class PieceBuffer {
 
  private:
   std::size_t window_;
-  std::string waiting_;  // arrived and not yet taken
-  std::string lent_;     // the piece that was taken last
+  PooledString waiting_;  // arrived and not yet taken
+  PooledString lent_;     // the piece that was taken last
 };
 
 }  // namespace sluice::http2

@@ -1,6 +1,7 @@
 #include "gateway/http/http2/server_writer.h"
 
 #include <cassert>
+#include <optional>
 #include <utility>
 
 #include "gateway/http/http2/message_heads.h"
@@ -61,8 +62,9 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
 void ServerConnection::Writer::send_head(bool has_body) {
   if (!head_) return;
   ServerConnection& connection = stream_.connection();
-  if (!submit_response(*connection.session_, stream_.id(), *head_,
-                       HttpDate(connection.loop_.time().wall()).view(),
+  std::optional<HttpDate> now;
+  if (!head_->headers.has(HeaderId::kDate)) now.emplace(connection.loop_.time().wall());
+  if (!submit_response(*connection.session_, stream_.id(), *head_, now ? now->view() : std::string_view(),
                        has_body ? &stream_.out() : nullptr)) {
     state_ = State::kBroken;
   }

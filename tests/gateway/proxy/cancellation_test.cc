@@ -207,7 +207,7 @@ TEST_F(CancellationTest, KillingAnExchangeCutsItsAnswerAndClosesItsUpstreamInThe
       "9\r\ndata: a\n\n\r\n");
   client_->receive();
   expect_waiting(ExchangeState::kStreaming);
-  const std::string id = gateway_->exchange()->record.id;
+  const std::string id(gateway_->exchange()->record.id);
   EXPECT_FALSE(gateway_->proxy().kill("another"));
   EXPECT_TRUE(gateway_->proxy().kill(id));
   gateway_->t.turn();

@@ -182,6 +182,28 @@ TEST(HeadParser, ABadRequestIsRefusedAlikeHoweverItIsSplit) {
   }
 }
 
+// A head that comes whole is read line by line in one look at each; byte by byte every rule is asked for.
+TEST(HeadParser, AnyByteAnywhereMeansTheSameHoweverTheHeadIsSplit) {
+  for (const Kind kind : {Kind::kRequest, Kind::kResponse}) {
+    const std::string head =
+        (kind == Kind::kRequest ? "POST /v1/a.b?c HTTP/1.1\r\n" : "HTTP/1.1 200 OK\r\n") +
+        std::string("Host: h:1\r\ncontent-length: 3\r\nx-y:\tz \r\nTE:\r\n\r\n");
+    std::vector<std::size_t> each_byte;
+    for (std::size_t i = 0; i < head.size(); ++i)
+      each_byte.push_back(i);
+    for (std::size_t at = 0; at < head.size(); ++at) {
+      for (int c = 0; c < 256; ++c) {
+        std::string other = head;
+        other[at] = static_cast<char>(c);
+        ASSERT_EQ(whole(other, kind), feed(other, kind, {}, each_byte)) << at << " is " << c;
+      }
+      std::string shorter = head;
+      shorter.erase(at, 1);
+      ASSERT_EQ(whole(shorter, kind), feed(shorter, kind, {}, each_byte)) << "without " << at;
+    }
+  }
+}
+
 TEST(HeadParser, AWrongLineIsRefusedBeforeTheHeadIsComplete) {
   EXPECT_EQ(whole("GET /\r\n"), "malformed_request");
   EXPECT_EQ(whole("GET / HTTP/1.1\r\nA : b\r\n"), "malformed_request");
