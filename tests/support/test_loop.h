@@ -2,6 +2,7 @@
 
 #include <coroutine>
 #include <cstddef>
+#include <memory>
 #include <utility>
 
 #include "gateway/runtime/loop.h"
@@ -30,18 +31,25 @@ struct TestLoop {
 };
 
 // co_await next_turn(loop): lets everything else that is ready run first, as a real socket would.
-class NextTurn : private Waiter {
+class NextTurn {
  public:
   explicit NextTurn(Loop& loop) noexcept : loop_(loop) {}
+  NextTurn(const NextTurn&) = delete;
+  ~NextTurn() {
+    if (awaiting_) *awaiting_ = nullptr;
+  }
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> awaiting) {
-    coroutine = awaiting;
-    loop_.make_ready(*this);
+    awaiting_ = std::make_shared<std::coroutine_handle<>>(awaiting);
+    loop_.post([waiting = awaiting_] {
+      if (*waiting) waiting->resume();
+    });
   }
   void await_resume() const noexcept {}
 
  private:
   Loop& loop_;
+  std::shared_ptr<std::coroutine_handle<>> awaiting_;  // null once this is gone
 };
 
 inline NextTurn next_turn(Loop& loop) {
