@@ -80,7 +80,9 @@ const char* UsageScanner::structure(const char* at, const char* end) noexcept {
           begin_string(true);
           at = string(at + 1, end);
         }
-        if (mode_ != Mode::kStructure || (at = skip_space(at, end)) == end) return at;
+        if (mode_ != Mode::kStructure) return at;
+        at = skip_space(at, end);
+        if (at == end) return at;
       } else if (*at == '}' && state_ == State::kObjectStart) {
         close();
         ++at;
@@ -90,7 +92,8 @@ const char* UsageScanner::structure(const char* at, const char* end) noexcept {
     if (state_ == State::kColon) {
       if (*at != ':') return invalid(at);
       state_ = State::kValue;
-      if ((at = skip_space(at + 1, end)) == end) return at;
+      at = skip_space(at + 1, end);
+      if (at == end) return at;
     }
     if (state_ == State::kValue) {
       at = value(at, end);

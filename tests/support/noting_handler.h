@@ -50,7 +50,7 @@ class NotingHandler final : public StreamHandler {
     const Result<void> outcome = co_await inner_.serve(shown);
     co_return outcome;
   }
-  Task<Result<void>> refuse(RefusedRequest refused) override { return inner_.refuse(std::move(refused)); }
+  Task<Result<void>> refuse(RefusedRequest refused) override { return inner_.refuse(refused); }
 
  private:
   class Body final : public BodyReader {
