@@ -14,7 +14,7 @@ void check_networks(const std::vector<std::string>& texts, const Scope& scope, s
   if (!scope.usable(field)) return;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto network = IpNetwork::parse(texts[i]);
-    if (!network) scope.error(index_path(field, i), network.error().detail);
+    if (!network) scope.error(index_path(field, i), network.error().detail());
   }
 }
 
@@ -101,7 +101,7 @@ void describe(Fields<Admin>& f) {
   f.check([](const Admin& admin, const Scope& scope) {
     if (!admin.socket || !scope.usable("socket")) return;
     const auto address = parse_address("unix:" + *admin.socket);
-    if (!address) scope.error("socket", address.error().detail);
+    if (!address) scope.error("socket", address.error().detail());
   });
 }
 

@@ -27,7 +27,8 @@ static auto choices(Route::Api /*type*/) {
 static void check_pattern(const std::optional<std::string>& regex, const Scope& scope) {
   if (!regex || !scope.usable("regex")) return;
   if (const auto compiled = Pattern::compile(*regex); !compiled)
-    scope.error("regex", fmt::format("is no regular expression that RE2 takes: {}", compiled.error().detail));
+    scope.error("regex",
+                fmt::format("is no regular expression that RE2 takes: {}", compiled.error().detail()));
 }
 
 // Fields whose meaning is the connection or the framing of one message. The gateway writes them itself:

@@ -48,7 +48,7 @@ static void check_ciphers(const std::vector<std::string>& names, const Scope& sc
   for (std::size_t i = 0; i < names.size(); ++i) {
     const Result<void> checked = check(names[i]);
     if (!checked)
-      scope.error(index_path(field, i), fmt::format("{} {}", in_quotes(names[i]), checked.error().detail));
+      scope.error(index_path(field, i), fmt::format("{} {}", in_quotes(names[i]), checked.error().detail()));
   }
 }
 

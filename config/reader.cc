@@ -122,7 +122,7 @@ Outcome read_text(const Type& type, const Node& node, void* out) {
 Outcome read_address(const Node& node, void* out) {
   Result<Address> address = parse_address(node.text);
   if (!address)
-    return std::unexpected(fmt::format("{}, got {}", address.error().detail, in_quotes(node.text)));
+    return std::unexpected(fmt::format("{}, got {}", address.error().detail(), in_quotes(node.text)));
   *static_cast<Address*>(out) = *std::move(address);
   return {};
 }

@@ -24,12 +24,12 @@ class Files {
       if (key) {
         pair.key = std::move(*key);
       } else {
-        complain(key_path, pair.key_file, key.error().detail);
+        complain(key_path, pair.key_file, key.error().detail());
       }
     }
     if (pair.certificates.empty() || pair.key.empty()) return;
     const Result<void> usable = pair.key.check_use_with(pair.certificates);
-    if (!usable) complain(key_path, pair.key_file, usable.error().detail);
+    if (!usable) complain(key_path, pair.key_file, usable.error().detail());
     check_validity(pair, cert_path);
   }
 
@@ -51,7 +51,7 @@ class Files {
     if (loaded) {
       into = std::move(*loaded);
     } else {
-      complain(path, file, loaded.error().detail);
+      complain(path, file, loaded.error().detail());
     }
   }
 

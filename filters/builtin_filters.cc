@@ -40,7 +40,7 @@ static UsageFilter::GapHistograms gap_histograms(const FilterServices& services,
 static CallChain make_call_chain(const FilterServices& services, std::uint32_t attempts,
                                  std::unique_ptr<CallFilter> forwarder) {
   CallChain chain;
-  // Each attempt below is a fresh copy of the call.
+  // What is below runs once for each attempt.
   chain.add(std::make_unique<RetryFilter>(
       attempts, services.metrics.counter("sluice_retries_total", "Attempts after the first one.")));
   chain.add(std::move(forwarder));

@@ -182,6 +182,38 @@ void UpstreamPool::grant_room() noexcept {
 
 Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout, TimePoint queue_deadline,
                                                         Observer& observer) {
+  if (!speaks_h2_ && has_room() && !idle_.empty()) return Result<Lease>(take_idle());
+  return acquire_slowly(connect_timeout, queue_deadline, observer);
+}
+
+UpstreamPool::Lease UpstreamPool::take_idle() {
+  Connection* connection = idle_.pop_front();
+  --idle_count_;
+  metrics_.idle.add(-1);
+  connection->end_idle();
+  warm_backoff_.succeeded();
+  idle_taken_.notify_all();
+  return Lease(*this, std::unique_ptr<Connection>(connection));
+}
+
+// False: the endpoint speaks HTTP/2 now.
+Task<Result<bool>> UpstreamPool::wait_for_room(TimePoint queue_deadline) {
+  if (waiting_ >= options_.max_waiting) {
+    metrics_.overflows.add();
+    co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
+  }
+  Turn turn(*this, queue_deadline);
+  const Turn::Outcome outcome = co_await turn;
+  if (outcome == Turn::Outcome::kLate) {
+    metrics_.overflows.add();
+    co_return fail(ErrorKind::kOverloaded,
+                   "no connection to " + address_.to_string() + " became free in time");
+  }
+  co_return outcome == Turn::Outcome::kRoom;
+}
+
+Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire_slowly(Duration connect_timeout,
+                                                               TimePoint queue_deadline, Observer& observer) {
   // More than once only where a connection turns out to speak the other protocol than the last one.
   for (;;) {
     if (speaks_h2_) {
@@ -192,27 +224,11 @@ Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Duration connect_timeout
       continue;
     }
     if (!has_room()) {
-      if (waiting_ >= options_.max_waiting) {
-        metrics_.overflows.add();
-        co_return fail(ErrorKind::kOverloaded, "pool.max_waiting requests wait for " + address_.to_string());
-      }
-      Turn turn(*this, queue_deadline);
-      const Turn::Outcome outcome = co_await turn;
-      if (outcome == Turn::Outcome::kElsewhere) continue;
-      if (outcome == Turn::Outcome::kLate) {
-        metrics_.overflows.add();
-        co_return fail(ErrorKind::kOverloaded,
-                       "no connection to " + address_.to_string() + " became free in time");
-      }
+      const Result<bool> room = co_await wait_for_room(queue_deadline);
+      if (!room) co_return fail(room.error());
+      if (!*room) continue;
     }
-    if (Connection* connection = idle_.pop_front()) {
-      --idle_count_;
-      metrics_.idle.add(-1);
-      connection->end_idle();
-      warm_backoff_.succeeded();
-      idle_taken_.notify_all();
-      co_return Lease(*this, std::unique_ptr<Connection>(connection));
-    }
+    if (!idle_.empty()) co_return take_idle();
     observer.on_connecting();
     Result<std::unique_ptr<Connection>> opened = co_await open(connect_timeout);
     if (!opened) co_return fail(std::move(opened.error()));

@@ -66,6 +66,9 @@ class UpstreamPool final : private MultiplexedPool::Http1Pool {
 
   void take_http1(std::unique_ptr<Transport> transport) override;
   void speak_h2(std::unique_ptr<Transport> transport);
+  Task<Result<Lease>> acquire_slowly(Duration connect_timeout, TimePoint queue_deadline, Observer& observer);
+  Task<Result<bool>> wait_for_room(TimePoint queue_deadline);
+  Lease take_idle();
   // Null: the connection speaks HTTP/2 and is the other pool's.
   Task<Result<std::unique_ptr<Connection>>> open(Duration connect_timeout);
   Task<void> keep_warm();

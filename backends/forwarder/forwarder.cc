@@ -1,8 +1,7 @@
 #include "backends/forwarder/forwarder.h"
 
+#include <optional>
 #include <utility>
-
-#include "backends/forwarder/upload.h"
 
 namespace sluice {
 namespace {
@@ -27,15 +26,31 @@ class Connecting final : public UpstreamPool::Observer {
   bool began_ = false;
 };
 
-}  // namespace
-
-Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) {
+// Apart, so that the frame that waits for the answer has no room for what it needs.
+[[gnu::noinline]] Result<std::shared_ptr<const ClusterEndpoint>> pick(const Call& call) {
   UpstreamCluster& cluster = *call.target;
   PickRequest request{.tried = call.tried};
   if (call.tags != nullptr) request.tags = *call.tags;
-  const std::string& client = call.record->client.empty() ? call.record->peer : call.record->client;
-  request.key = cluster.key_of(*call.request, client);
-  const Result<std::shared_ptr<const ClusterEndpoint>> picked = cluster.pick(request);
+  request.key =
+      cluster.key_of(*call.request, call.record->client.empty() ? call.record->peer : call.record->client);
+  return cluster.pick(request);
+}
+
+// Why there is no answer: the upload's failure, if that is the client's doing.
+Error reason(const Upload* upload, Error error) {
+  std::optional<Error> clients = upload != nullptr ? upload->client_error() : std::nullopt;
+  return clients ? std::move(*clients) : std::move(error);
+}
+
+Task<Result<void>> start(Call& call, ResponseWriter& out, ResponseHead& head) {
+  call.answered();
+  return out.start(std::move(head));
+}
+
+}  // namespace
+
+Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) {
+  const Result<std::shared_ptr<const ClusterEndpoint>> picked = pick(call);
   if (!picked) co_return fail(picked.error());
   const ClusterEndpoint& endpoint = **picked;
   PickTicket ticket(*endpoint.state);
@@ -59,9 +74,10 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
 
   record.state = ExchangeState::kWaiting;
   record.last_attempt.waiting_at = loop_.now();
+  // What is relayed as it arrives is gone: only the client could send it again.
+  const bool sent_once = call.request->live_body != nullptr;
   Result<void> relayed = co_await relay(call, lease->stream(), out, first_content);
-  // What was relayed as it arrived is gone: only the client could send it again.
-  if (!relayed && call.request->live_body != nullptr) relayed.error().retriable = Retriable::kNever;
+  if (!relayed && sent_once) relayed.error().retriable = Retriable::kNever;
   if (!relayed && relayed.error().fault() == Fault::kUpstream) {
     call.tried.push_back(endpoint.state);
     if (relayed.error().retriable == Retriable::kReused) {
@@ -77,43 +93,48 @@ Task<Result<void>> Forwarder::handle(Call& call, ResponseWriter& out, CallNext) 
 
 Task<Result<void>> Forwarder::relay(Call& call, ClientStream& upstream, ResponseWriter& out,
                                     TimePoint first_content) {
-  Upload upload(loop_, call, upstream);
-  const Result<void> sent = upload.start();
-  Result<ResponseHead> head = co_await upstream.read_head(first_content);
-  if (!head) {
-    if (auto error = upload.client_error()) co_return fail(std::move(*error));
-    co_return fail(std::move(head.error()));
-  }
+  PooledPtr<Upload> upload = Upload::begin(loop_, call, upstream);
+  Result<ResponseHead> head = co_await upstream.read_head(first_content, &out);
+  if (!head) co_return fail(reason(upload.get(), std::move(head.error())));
   // A stream of events says 200 before its first token: its head waits for that token, so that a failure
   // until then is still an answer of its own. Any other head goes out when the body keeps it waiting.
-  bool held = head->headers.get(HeaderId::kContentType).starts_with("text/event-stream");
-  if (!held) {
-    Result<void> started = co_await out.start(std::move(*head));
-    if (!started) co_return started;
-  }
-
-  TimePoint deadline = first_content;
-  for (;;) {
-    if (!held && !upstream.has_buffered()) {
-      Result<void> flushed = co_await out.flush();
-      if (!flushed) co_return flushed;
-    }
-    Result<BodyPiece> piece = co_await upstream.read(deadline);
+  std::optional<BodyPiece> first;
+  if (head->headers.get(HeaderId::kContentType).starts_with("text/event-stream")) {
+    Result<BodyPiece> piece = co_await upstream.read(first_content, &out);
     if (!piece) {
-      if (auto error = upload.client_error()) co_return fail(std::move(*error));
       // Nothing of the answer but a promise: the client has seen none of it, another endpoint may give one.
-      if (held && piece.error().kind == ErrorKind::kUpstreamCut) piece.error().retriable = Retriable::kAlways;
-      co_return fail(std::move(piece.error()));
+      if (piece.error().kind == ErrorKind::kUpstreamCut) piece.error().retriable = Retriable::kAlways;
+      co_return fail(reason(upload.get(), std::move(piece.error())));
+    }
+    first = *piece;
+  }
+  Result<void> started = co_await start(call, out, *head);
+  if (!started) co_return started;
+  co_return co_await become(relay_body(call, upstream, out, std::move(upload), first, first_content));
+}
+
+// In a frame of its own, which lasts as long as the answer.
+Task<Result<void>> Forwarder::relay_body(Call& call, ClientStream& upstream, ResponseWriter& out,
+                                         PooledPtr<Upload> upload, std::optional<BodyPiece> next,
+                                         TimePoint deadline) {
+  for (;;) {
+    if (!next) {
+      if (!upstream.has_buffered()) {
+        Task<Result<void>> flushing = out.flush();
+        if (!flushing.await_ready()) upstream.pause();
+        Result<void> flushed = co_await flushing;
+        if (!flushed) co_return flushed;
+      }
+      Result<BodyPiece> piece = co_await upstream.read(deadline, &out);
+      if (!piece) co_return fail(reason(upload.get(), std::move(piece.error())));
+      next = *piece;
     }
     if (std::exchange(call.record->state, ExchangeState::kStreaming) != ExchangeState::kStreaming)
       call.record->last_attempt.streaming_at = loop_.now();
-    if (std::exchange(held, false)) {
-      Result<void> started = co_await out.start(std::move(*head));
-      if (!started) co_return started;
-    }
-    if (piece->last) co_return co_await out.finish(piece->bytes, upstream.trailers());
-    Result<void> written = co_await out.write(piece->bytes);
+    if (next->last) co_return co_await out.finish(next->bytes, upstream.trailers());
+    Result<void> written = co_await out.write(next->bytes);
     if (!written) co_return written;
+    next.reset();
     deadline = loop_.now() + call.timeouts->between_tokens;
   }
 }

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <memory>
+#include <optional>
+
 #include "backends/cluster/upstream_cluster.h"
+#include "backends/forwarder/upload.h"
 #include "gateway/proxy/call.h"
 #include "gateway/proxy/filter.h"
 
@@ -21,6 +25,8 @@ class Forwarder final : public CallFilter {
 
  private:
   Task<Result<void>> relay(Call& call, ClientStream& upstream, ResponseWriter& out, TimePoint first_content);
+  Task<Result<void>> relay_body(Call& call, ClientStream& upstream, ResponseWriter& out,
+                                PooledPtr<Upload> upload, std::optional<BodyPiece> next, TimePoint deadline);
 
   Loop& loop_;
 };

@@ -1,47 +1,61 @@
 #include "backends/forwarder/upload.h"
 
+#include <array>
 #include <utility>
 
+#include "gateway/base/free_memory.h"
 #include "gateway/proxy/forwarding.h"
 
 namespace sluice {
 
-Result<void> Upload::start() {
-  const Request& request = *call_.request;
-  if (request.live_body == nullptr) return send_whole();
-  running_.emplace(loop_, send_live());
-  return {};
+PooledPtr<Upload> Upload::begin(Loop& loop, const Call& call, ClientStream& upstream) {
+  auto upload = make_pooled<Upload>(loop, call, upstream);
+  upload->start();
+  const auto& running = upload->running_;
+  const bool sent = !running || (running->finished() && running->result()->has_value());
+  return sent ? nullptr : std::move(upload);
 }
 
-Result<void> Upload::send_whole() {
-  const std::string_view body = call_.request->body_bytes();
+void Upload::start() {
+  if (request_->live_body == nullptr) return send_whole();
+  running_.emplace(loop_, send_live());
+}
+
+void Upload::send_whole() {
+  const std::string_view body = request_->body_bytes();
+  std::array<std::string_view, ClientStream::kMaxPieces> pieces;
   std::size_t n = 0;
   std::size_t length = 0;
   call_.splices.for_each_piece(body, [&](std::string_view piece) {
-    if (n < pieces_.size()) pieces_[n] = piece;
+    if (n < pieces.size()) pieces[n] = piece;
     ++n;
     length += piece.size();
   });
-  if (n > pieces_.size()) {
+  if (n > pieces.size()) {
     edited_ = call_.splices.apply(body);
-    pieces_[0] = edited_;
+    pieces[0] = edited_;
     n = 1;
   }
   const auto stall = call_.timeouts->first_content;
-  Task<Result<void>> sending =
-      upstream_.send(call_.request->upstream_head, length, std::span(pieces_).first(n), true, stall,
-                     &call_.request->trailers);
-  if (sending.await_ready()) return sending.await_resume();
-  running_.emplace(loop_, std::move(sending));
-  return {};
+  Task<Result<void>> sending = upstream_.send(request_->upstream_head, length, std::span(pieces).first(n),
+                                              true, stall, &request_->trailers);
+  if (!sending.await_ready()) running_.emplace(loop_, finish(std::move(sending)));
+}
+
+Task<Result<void>> Upload::finish(Task<Result<void>> sending) {
+  Result<void> sent = co_await sending;
+  request_.reset();
+  free_memory(edited_);
+  co_return sent;
 }
 
 Task<Result<void>> Upload::send_live() {
   const auto stall = call_.timeouts->first_content;
-  Result<void> sent =
-      co_await upstream_.send(call_.request->upstream_head, call_.request->length, {}, false, stall);
+  Result<void> sent = co_await upstream_.send(request_->upstream_head, request_->length, {}, false, stall);
+  BodyReader& body = *request_->live_body;
+  request_.reset();
   while (sent) {
-    Result<BodyPiece> piece = co_await call_.request->live_body->read();
+    Result<BodyPiece> piece = co_await body.read();
     if (!piece) {
       // Half a request must not look like a whole one to the backend.
       upstream_.abort();
@@ -50,13 +64,13 @@ Task<Result<void>> Upload::send_live() {
     call_.record->request_bytes += piece->bytes.size();
     const bool last = piece->last;
     Headers trailers;
-    if (const Headers* sent_by_client = last ? call_.request->live_body->trailers() : nullptr)
+    if (const Headers* sent_by_client = last ? body.trailers() : nullptr)
       trailers = upstream_trailers(*sent_by_client);
     sent = co_await upstream_.send_body(piece->bytes, last, stall, &trailers);
     if (last) break;
   }
   // The last piece is sent: reading on lets the codec give its buffer back for the minutes of the answer.
-  if (sent) (void)co_await call_.request->live_body->read();
+  if (sent) (void)co_await body.read();
   co_return sent;
 }
 

@@ -150,7 +150,7 @@ int main(int argc, char** argv) {
   try {
     const auto served = sluice::worker::serve(flags, time, log);
     if (served) return 0;
-    log.error("cannot serve", {{"reason", served.error().detail}});
+    log.error("cannot serve", {{"reason", served.error().detail()}});
   } catch (const std::exception& error) {
     log.error("cannot serve", {{"reason", error.what()}});
   }

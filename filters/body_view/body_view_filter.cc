@@ -7,7 +7,7 @@
 namespace sluice {
 
 Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext) {
-  if (!exchange.head_match) co_return fail(exchange.head_match.error());
+  if (!exchange.head_match) return Result<void>(fail(exchange.head_match.error()));
   BodyReader& body = exchange.stream.body;
   Request& request = *exchange.request;
   const std::uint64_t listeners = body.limit();
@@ -18,29 +18,44 @@ Task<Result<void>> BodyViewFilter::handle(Exchange& exchange, ResponseWriter& cl
   const bool needs_view = head_match.needs_body && has_body;
   body.set_limit(limit);
   if (request.length && *request.length > limit) {
-    co_return fail(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes");
+    return Result<void>(fail(ErrorKind::kBodyTooLarge, "the body is longer than max_body_bytes"));
   }
   // Before a byte of it is asked for: what cannot be read need not be sent.
   if (needs_view && exchange.head().headers.has(HeaderId::kContentEncoding)) {
-    co_return fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding");
+    return Result<void>(
+        fail(ErrorKind::kUnsupportedMediaType, "send the JSON body without Content-Encoding"));
   }
+  const bool kept = needs_view || (has_body && request.length && *request.length <= kReplayBytes);
+  if (kept) return read_and_run(exchange, client, limit, listeners);
+  if (has_body) request.live_body = &body;
+  return run_route(exchange, client, listeners);
+}
 
-  if (needs_view || (has_body && request.length && *request.length <= kReplayBytes)) {
-    Result<void> kept = co_await read(exchange, limit);
-    if (!kept) co_return kept;
-  } else if (has_body) {
-    request.live_body = &body;
-  }
-  if (needs_view) {
-    Result<llm::RequestView> view = parser_.parse(
-        *request.body, {.members = exchange.routes->matcher().members(), .lenient = head_match.lenient_body});
-    if (!view) co_return fail(std::move(view.error()));
-    request.view = std::move(*view);
-    exchange.record.stream = request.view->stream;
-  }
-  Result<void> complete_match = complete(exchange, listeners);
-  if (!complete_match) co_return complete_match;
-  co_return co_await exchange.route->chain.run(exchange, client);
+Task<Result<void>> BodyViewFilter::read_and_run(Exchange& exchange, ResponseWriter& client,
+                                                std::uint64_t limit, std::uint64_t listeners_limit) {
+  Result<void> kept = co_await read(exchange, limit);
+  if (!kept) co_return kept;
+  if (Result<void> viewed = view(exchange); !viewed) co_return viewed;
+  co_return co_await become(run_route(exchange, client, listeners_limit));
+}
+
+Result<void> BodyViewFilter::view(Exchange& exchange) {
+  const RouteTable::HeadMatch& head_match = *exchange.head_match;
+  if (!head_match.needs_body) return {};
+  Request& request = *exchange.request;
+  Result<llm::RequestView> view = parser_.parse(
+      *request.body, {.members = exchange.routes->matcher().members(), .lenient = head_match.lenient_body});
+  if (!view) return fail(std::move(view.error()));
+  request.view = std::move(*view);
+  exchange.record.stream = request.view->stream;
+  return {};
+}
+
+Task<Result<void>> BodyViewFilter::run_route(Exchange& exchange, ResponseWriter& client,
+                                             std::uint64_t listeners_limit) {
+  Result<void> complete_match = complete(exchange, listeners_limit);
+  if (!complete_match) return complete_match;
+  return exchange.route->chain.run(exchange, client);
 }
 
 Task<Result<void>> BodyViewFilter::read(Exchange& exchange, std::uint64_t limit) {

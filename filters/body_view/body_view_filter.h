@@ -19,7 +19,11 @@ class BodyViewFilter final : public ExchangeFilter {
   Task<Result<void>> handle(Exchange& exchange, ResponseWriter& client, ExchangeNext next) override;
 
  private:
+  Task<Result<void>> read_and_run(Exchange& exchange, ResponseWriter& client, std::uint64_t limit,
+                                  std::uint64_t listeners_limit);
   Task<Result<void>> read(Exchange& exchange, std::uint64_t limit);
+  Result<void> view(Exchange& exchange);
+  Task<Result<void>> run_route(Exchange& exchange, ResponseWriter& client, std::uint64_t listeners_limit);
   Result<void> complete(Exchange& exchange, std::uint64_t listeners_limit);
 
   llm::RequestParser parser_;

@@ -35,6 +35,7 @@ class RecordingWriter final : public ResponseWriter {
     if (finished) record_.state = ExchangeState::kDone;
     co_return finished;
   }
+  std::size_t room() const noexcept override { return inner_.room(); }
   bool head_sent() const noexcept override { return inner_.head_sent(); }
   bool content_sent() const noexcept override { return inner_.content_sent(); }
   // One more event can follow: in the middle of another it would become part of that one.
@@ -97,26 +98,25 @@ class Settle {
   ExchangeSink& sink_;
 };
 
+// Apart, so that the frame that waits for the answer has no room for what an error needs.
+[[gnu::noinline]] Task<Result<void>> tell(Exchange& exchange, RecordingWriter& writer, Error&& error) {
+  exchange.record.note_error(error);
+  std::string allow;
+  if (error.kind == ErrorKind::kMethodNotAllowed)
+    allow = exchange.routes->matcher().allowed_methods(exchange.head(), exchange.client.text);
+  if (exchange.error_format() == ErrorFormat::kPlain)
+    return respond_plain(std::move(error), writer, exchange.record.id, std::move(allow));
+  return respond(std::move(error), writer, writer.may_add_event(), std::move(allow));
+}
+
 }  // namespace
 
 Task<Result<void>> RecordFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext next) {
   Settle settle(loop_, exchange.record, client, sink_);
   RecordingWriter writer(client, exchange);
   Result<void> outcome = co_await next(exchange, writer);
-  if (!outcome) {
-    exchange.record.note_error(outcome.error());
-    const bool wrong_method = outcome.error().kind == ErrorKind::kMethodNotAllowed;
-    std::string allow =
-        wrong_method ? exchange.routes->matcher().allowed_methods(exchange.head(), exchange.client.text)
-                     : std::string();
-    Error error = std::move(outcome.error());
-    if (exchange.error_format() == ErrorFormat::kPlain) {
-      outcome = co_await respond_plain(std::move(error), writer, exchange.record.id, std::move(allow));
-    } else {
-      outcome = co_await respond(std::move(error), writer, writer.may_add_event(), std::move(allow));
-    }
-  }
-  co_return outcome;
+  if (outcome) co_return outcome;
+  co_return co_await tell(exchange, writer, std::move(outcome.error()));
 }
 
 }  // namespace sluice

@@ -16,6 +16,7 @@ class EditingWriter final : public ResponseWriter {
   Task<Result<void>> finish(std::string_view bytes, const Headers* trailers) override {
     return inner_.finish(bytes, trailers);
   }
+  std::size_t room() const noexcept override { return inner_.room(); }
   bool head_sent() const noexcept override { return inner_.head_sent(); }
   bool content_sent() const noexcept override { return inner_.content_sent(); }
 

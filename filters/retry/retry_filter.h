@@ -9,8 +9,8 @@
 namespace sluice {
 
 // Sends a call again, to another endpoint, when an attempt failed before a byte of an answer was received: a
-// refused connection, a reset, a kept-alive connection that was closed under the request. Each attempt gets a
-// fresh copy of the call. A body that is relayed as it arrives cannot be sent twice: the forwarder's errors
+// refused connection, a reset, a kept-alive connection that was closed under the request. No attempt sees
+// the edits of another. A body that is relayed as it arrives cannot be sent twice: the forwarder's errors
 // say so once it has begun.
 class RetryFilter final : public CallFilter {
  public:
@@ -20,6 +20,8 @@ class RetryFilter final : public CallFilter {
   Task<Result<void>> handle(Call& call, ResponseWriter& out, CallNext next) override;
 
  private:
+  Task<Result<void>> send_until_answered(Call& call, ResponseWriter& out, CallNext next);
+
   std::uint32_t attempts_;
   Counter& retries_;
 };

@@ -32,7 +32,7 @@ Result<ClusterTlsContexts> ClusterTlsContexts::create(const std::vector<config::
     if (context == nullptr) {
       auto fresh = TlsClientContext::create(options);
       if (!fresh)
-        return fail(ErrorKind::kConfig, "cluster " + cluster.name + ": TLS: " + fresh.error().detail);
+        return fail(ErrorKind::kConfig, "cluster " + cluster.name + ": TLS: " + fresh.error().detail());
       context = std::move(*fresh);
     }
     made.contexts_.emplace_back(std::move(options), std::move(context));

@@ -57,18 +57,20 @@ ExchangeReporter::Outcome& ExchangeReporter::outcome(const ExchangeRecord& r) {
   });
   if (found != outcomes_.end()) return *found;
   if (outcomes_.size() >= kMaxOutcomes) outcomes_.clear();
-  const Labels by_cluster{{"cluster", r.cluster}};
+  const std::string route(r.route);
+  const std::string cluster(r.cluster);
+  const Labels by_cluster{{"cluster", cluster}};
   const auto tokens = [&](const char* kind) {
     return &metrics_.counter("sluice_tokens_total", "Tokens that backends reported in usage.",
-                             {{"cluster", r.cluster}, {"kind", kind}});
+                             {{"cluster", cluster}, {"kind", kind}});
   };
   return outcomes_.emplace_back(Outcome{
-      r.route, r.cluster, r.status,
+      route, cluster, r.status,
       &metrics_.counter("sluice_requests_total", "Exchanges that ended, by the status the client got.",
-                        {{"route", r.route}, {"cluster", r.cluster}, {"status", std::to_string(r.status)}}),
+                        {{"route", route}, {"cluster", cluster}, {"status", std::to_string(r.status)}}),
       &metrics_.histogram("sluice_request_duration_seconds",
                           "From a request's first byte to its answer's last.",
-                          {{"route", r.route}, {"cluster", r.cluster}}, kLatencyBuckets),
+                          {{"route", route}, {"cluster", cluster}}, kLatencyBuckets),
       &metrics_.histogram("sluice_time_to_first_token_seconds",
                           "From a request's first byte to the first content of its answer.", by_cluster,
                           kLatencyBuckets),

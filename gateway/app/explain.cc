@@ -97,7 +97,7 @@ std::string explain_route(const config::Route& route) {
 std::string explain_error(const Error& error) {
   const ErrorTraits& t = traits(error.kind);
   return fmt::format(R"("route":null,"error":{{"kind":"{}","status":{},"detail":{}}})", t.name, t.status,
-                     quoted(error.detail));
+                     quoted(error.detail()));
 }
 
 Result<RequestHead> head_of(const ImaginedRequest& request) {

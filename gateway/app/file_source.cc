@@ -17,7 +17,7 @@ Task<Finding> FileSource::find() {
       watch_ = std::move(*watch);
     } else {
       finding.outcome = DiscoveryOutcome::kPartial;
-      finding.problem = watch.error().detail;
+      finding.problem = watch.error().detail();
     }
   }
   config::EndpointFile file = config::load_endpoint_file(path_);

@@ -355,14 +355,14 @@ Task<ReloadReport> Gateway::reload_now() {
         plan_listeners(loaded.config->listeners, listeners_, shards_.size(), inherited_, time_);
     if (!plan) {
       report.changed = false;
-      report.problems.push_back(options_.config_path + ": " + plan.error().detail);
+      report.problems.push_back(options_.config_path + ": " + plan.error().detail());
       co_return report;
     }
     log_handshakes(*plan, log_, time_);
     Result<ClusterTlsContexts> tls = ClusterTlsContexts::create(loaded.config->clusters, cluster_tls_.get());
     if (!tls) {
       report.changed = false;
-      report.problems.push_back(options_.config_path + ": " + tls.error().detail);
+      report.problems.push_back(options_.config_path + ": " + tls.error().detail());
       co_return report;
     }
     const Duration blocked =
@@ -442,7 +442,7 @@ void Gateway::watch_config() {
   auto watch =
       FileWatch::open(control_, files, [this] { control_.post([this] { request_reload("watch"); }); });
   if (!watch) {
-    log_.warning("configuration is not watched", {{"problem", watch.error().detail}});
+    log_.warning("configuration is not watched", {{"problem", watch.error().detail()}});
     return;
   }
   config_watch_ = std::move(*watch);
@@ -467,7 +467,7 @@ Task<void> Gateway::hand_over() {
   handing_over_ = false;
   reload_ended_.notify_one();
   if (!handed) {
-    log_.error("handover failed, this process goes on", {{"problem", handed.error().detail}});
+    log_.error("handover failed, this process goes on", {{"problem", handed.error().detail()}});
     co_return;
   }
   if (admin_) admin_->hand_over();

@@ -54,7 +54,7 @@ Result<std::optional<TlsAcceptOptions>> tls_accept_options(const config::Listene
   }
   auto context = TlsServerContext::create(std::move(options));
   if (!context)
-    return fail(ErrorKind::kConfig, "listener " + listener.name + ": TLS: " + context.error().detail);
+    return fail(ErrorKind::kConfig, "listener " + listener.name + ": TLS: " + context.error().detail());
   return TlsAcceptOptions{.context = std::move(*context),
                           .handshake_timeout = tls.handshake_timeout,
                           .idle_timeout = listener.http.idle_timeout};

@@ -39,7 +39,7 @@ int serve(const sluice::GatewayOptions& options) {
   if (!config) return kExitBadConfig;
   auto sink = sluice::LogSink::open({.target = {.kind = sluice::LogTarget::Kind::kStderr}});
   if (!sink) {
-    std::fprintf(stderr, "sluice: %s\n", sink.error().detail.c_str());
+    std::fprintf(stderr, "sluice: %s\n", sink.error().detail().c_str());
     return kExitBadConfig;
   }
   sluice::OperatorLog log(**sink, time, sluice::format_for_stderr(),
@@ -47,7 +47,7 @@ int serve(const sluice::GatewayOptions& options) {
   auto gateway = sluice::Gateway::create(std::move(*config), options, time, log,
                                          sluice::InheritedSockets::from_environment());
   if (!gateway) {
-    std::fprintf(stderr, "sluice: %s\n", gateway.error().detail.c_str());
+    std::fprintf(stderr, "sluice: %s\n", gateway.error().detail().c_str());
     return kExitBadConfig;
   }
   boost::asio::signal_set signals((*gateway)->control().io(), SIGINT, SIGTERM, SIGHUP);
@@ -104,7 +104,7 @@ int run_explain(ExplainArguments& arguments) {
   }
   const auto explained = sluice::explain_json(*config, arguments.request);
   if (!explained) {
-    std::fprintf(stderr, "sluice: %s\n", explained.error().detail.c_str());
+    std::fprintf(stderr, "sluice: %s\n", explained.error().detail().c_str());
     return kExitBadConfig;
   }
   std::printf("%s\n", explained->c_str());

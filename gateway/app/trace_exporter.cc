@@ -21,7 +21,7 @@ Result<TraceExporterOptions> trace_exporter_options(const config::Traces& settin
   const std::size_t slash = std::min(url.find('/'), url.size());
   Result<Address> collector = parse_address(url.substr(0, slash));
   if (!collector) {
-    return fail(ErrorKind::kConfig, "observability.traces.otlp: " + collector.error().detail);
+    return fail(ErrorKind::kConfig, "observability.traces.otlp: " + collector.error().detail());
   }
   return TraceExporterOptions{.collector = std::move(*collector),
                               .authority = std::string(url.substr(0, slash)),

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <utility>
 
 namespace sluice {
 namespace {
@@ -58,6 +59,35 @@ std::string_view name(Fault fault) noexcept {
       return "config";
   }
   return "";
+}
+
+const Error::Texts Error::kNone;
+
+Error::Error(ErrorKind k, std::string detail, Retriable r, std::string param) : kind(k), retriable(r) {
+  if (!detail.empty() || !param.empty())
+    texts_ = std::make_unique<Texts>(std::move(detail), std::move(param));
+}
+
+Error::Error(const Error& other)
+    : kind(other.kind),
+      retriable(other.retriable),
+      texts_(other.texts_ ? std::make_unique<Texts>(*other.texts_) : nullptr) {}
+
+Error& Error::operator=(const Error& other) {
+  return *this = Error(other);
+}
+
+const std::string& Error::detail() const noexcept {
+  return texts_ ? texts_->detail : kNone.detail;
+}
+
+const std::string& Error::param() const noexcept {
+  return texts_ ? texts_->param : kNone.param;
+}
+
+void Error::set_param(std::string param) {
+  if (!texts_) texts_ = std::make_unique<Texts>();
+  texts_->param = std::move(param);
 }
 
 }  // namespace sluice

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -59,16 +60,36 @@ struct ErrorTraits {
 const ErrorTraits& traits(ErrorKind kind) noexcept;
 std::string_view name(Fault fault) noexcept;
 
-// An expected failure. `detail` is for operators and, where the fault is the client's, for the client; it
-// never holds a key, a prompt or a header's value. `param` names the member of the request at fault, for
-// OpenAI's error.param.
-struct Error {
-  ErrorKind kind = ErrorKind::kInternal;
-  std::string detail;
-  Retriable retriable = Retriable::kNever;
-  std::string param = {};
+// An expected failure. Small, because the frame of every coroutine has places for several; the texts are
+// elsewhere, and there only if there are any.
+class Error {
+ public:
+  ErrorKind kind;
+  Retriable retriable;
 
+  // `detail` is for operators and, where the fault is the client's, for the client; it never holds a key, a
+  // prompt or a header's value. `param` names the member of the request at fault, for OpenAI's error.param.
+  explicit Error(ErrorKind k = ErrorKind::kInternal, std::string detail = {}, Retriable r = Retriable::kNever,
+                 std::string param = {});
+  Error(const Error& other);
+  Error& operator=(const Error& other);
+  Error(Error&&) noexcept = default;
+  Error& operator=(Error&&) noexcept = default;
+  ~Error() = default;
+
+  const std::string& detail() const noexcept;
+  const std::string& param() const noexcept;
+  void set_param(std::string param);
   Fault fault() const noexcept { return traits(kind).fault; }
+
+ private:
+  struct Texts {
+    std::string detail;
+    std::string param;
+  };
+  static const Texts kNone;
+
+  std::unique_ptr<Texts> texts_;  // null: both are empty
 };
 
 }  // namespace sluice

@@ -15,7 +15,7 @@ using Result = std::expected<T, Error>;
 
 inline std::unexpected<Error> fail(ErrorKind kind, std::string detail,
                                    Retriable retriable = Retriable::kNever) {
-  return std::unexpected<Error>(Error{kind, std::move(detail), retriable, {}});
+  return std::unexpected<Error>(std::in_place, kind, std::move(detail), retriable);
 }
 
 inline std::unexpected<Error> fail(Error error) {

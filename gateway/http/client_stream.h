@@ -24,7 +24,8 @@ class ClientStream {
   virtual ~ClientStream() = default;
 
   // The head and, as one write, the body's first pieces. `length` is the body's whole length; nullopt lets it
-  // end by itself. `last`: the pieces are the whole body. At most kMaxPieces pieces.
+  // end by itself. `last`: the pieces are the whole body. At most kMaxPieces pieces, whose bytes, not the
+  // span, are borrowed until the await returns.
   //
   // `trailers`, with the last piece, are the fields behind the body (RFC 9110 6.5), borrowed until the await
   // returns; null or empty if there are none. HTTP/2 sends them, HTTP/1 leaves them out as RFC 9110 6.5.1
@@ -37,10 +38,14 @@ class ClientStream {
   virtual Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall,
                                        const Headers* trailers = nullptr) = 0;
 
-  // The final head; interim (1xx) answers are dropped, a bounded number of them.
-  virtual Task<Result<ResponseHead>> read_head(TimePoint deadline) = 0;
+  // The final head; interim (1xx) answers are dropped, a bounded number of them. `room` is of the one who
+  // gets the answer, null if he takes it all: where the protocol can leave the rest with the backend, no more
+  // is read at once than there is room for.
+  virtual Task<Result<ResponseHead>> read_head(TimePoint deadline, const Room* room = nullptr) = 0;
   // As BodyReader::read.
-  virtual Task<Result<BodyPiece>> read(TimePoint deadline) = 0;
+  virtual Task<Result<BodyPiece>> read(TimePoint deadline, const Room* room = nullptr) = 0;
+  // Nobody reads for a while: the last piece is no longer borrowed, and no memory is kept for the next one.
+  virtual void pause() noexcept = 0;
   // Part of the answer's body has arrived, so that read() will not wait.
   virtual bool has_buffered() const noexcept = 0;
   virtual const Headers* trailers() const noexcept = 0;

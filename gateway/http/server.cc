@@ -52,41 +52,24 @@ void Server::accept(std::unique_ptr<Transport> transport) {
 }
 
 Task<void> Server::serve(std::unique_ptr<Transport> transport) {
-  struct Place {
-    ConnectionLimit& limit;
-    ~Place() { limit.open.fetch_sub(1, std::memory_order_relaxed); }
-  };
-  limit_.open.fetch_add(1, std::memory_order_relaxed);
-  Place place{limit_};
-  const std::shared_ptr<const ServerOptions> options = options_;
-  if (!options->tls && options->limits.max_streams == 0) {
-    co_await serve_http1(std::move(transport), *options, {});
-    co_return;
+  Accepted accepted{ConnectionPlace(limit_), options_, std::move(transport)};
+  const ServerOptions& options = *accepted.options;
+  ReceivedBytes received;
+  bool is_http2 = false;
+  if (options.tls) {
+    accepted.transport = co_await accept_tls(std::move(accepted.transport), *options.tls);
+    if (accepted.transport == nullptr) co_return;
+    is_http2 = accepted.transport->tls()->alpn == "h2";
+  } else if (options.limits.max_streams != 0) {
+    // Gone before the codec takes over: as long as it is there, it is a connection without a request.
+    ProtocolChoice choice(*accepted.transport, options.limits);
+    co_await run(choice);
+    if (choice.protocol() == ProtocolChoice::Protocol::kNone) co_return;
+    is_http2 = choice.protocol() == ProtocolChoice::Protocol::kHttp2;
+    received = choice.take_received();
   }
-  if (!options->tls) {
-    ProtocolChoice::Protocol protocol{};
-    ReceivedBytes received;
-    {
-      // Gone before the codec takes over: as long as it is there, it is a connection without a request.
-      ProtocolChoice choice(*transport, options->limits);
-      co_await run(choice);
-      protocol = choice.protocol();
-      received = choice.take_received();
-    }
-    if (protocol == ProtocolChoice::Protocol::kHttp1) {
-      co_await serve_http1(std::move(transport), *options, std::move(received));
-    } else if (protocol == ProtocolChoice::Protocol::kHttp2) {
-      co_await serve_http2(std::move(transport), *options, std::move(received));
-    }
-    co_return;
-  }
-  std::unique_ptr<Transport> secure = co_await accept_tls(std::move(transport), *options->tls);
-  if (secure == nullptr) co_return;
-  if (secure->tls()->alpn == "h2") {
-    co_await serve_http2(std::move(secure), *options, {});
-  } else {
-    co_await serve_http1(std::move(secure), *options, {});
-  }
+  co_await become(is_http2 ? serve_http2(std::move(accepted), std::move(received))
+                           : serve_http1(std::move(accepted), std::move(received)));
 }
 
 Task<std::unique_ptr<Transport>> Server::accept_tls(std::unique_ptr<Transport> transport,
@@ -96,16 +79,15 @@ Task<std::unique_ptr<Transport>> Server::accept_tls(std::unique_ptr<Transport> t
   co_return co_await handshake.run();
 }
 
-Task<void> Server::serve_http1(std::unique_ptr<Transport> transport, const ServerOptions& options,
-                               ReceivedBytes received) {
-  http1::ServerConnection connection(std::move(transport), options.limits, handler_, std::move(received));
+Task<void> Server::serve_http1(Accepted accepted, ReceivedBytes received) {
+  http1::ServerConnection connection(std::move(accepted.transport), accepted.options->limits, handler_,
+                                     std::move(received));
   co_await run(connection);
 }
 
-Task<void> Server::serve_http2(std::unique_ptr<Transport> transport, const ServerOptions& options,
-                               ReceivedBytes received) {
-  http2::ServerConnection connection(std::move(transport), options.limits, http2_counts_, handler_,
-                                     std::move(received));
+Task<void> Server::serve_http2(Accepted accepted, ReceivedBytes received) {
+  http2::ServerConnection connection(std::move(accepted.transport), accepted.options->limits, http2_counts_,
+                                     handler_, std::move(received));
   co_await run(connection);
 }
 

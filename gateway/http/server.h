@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "gateway/http/downstream_connection.h"
@@ -28,6 +29,22 @@ struct ServerOptions {
 struct ConnectionLimit {
   std::atomic<std::int64_t> max{20'000};
   std::atomic<std::int64_t> open{0};
+};
+
+// One of them, for as long as it lives.
+class ConnectionPlace {
+ public:
+  explicit ConnectionPlace(ConnectionLimit& limit) noexcept : limit_(&limit) {
+    limit.open.fetch_add(1, std::memory_order_relaxed);
+  }
+  ConnectionPlace(ConnectionPlace&& other) noexcept : limit_(std::exchange(other.limit_, nullptr)) {}
+  ConnectionPlace& operator=(ConnectionPlace&&) = delete;
+  ~ConnectionPlace() {
+    if (limit_ != nullptr) limit_->open.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+ private:
+  ConnectionLimit* limit_;
 };
 
 // One listener on one loop: accepts connections and serves their requests with the handler, each connection
@@ -64,11 +81,15 @@ class Server {
  private:
   void accept(std::unique_ptr<Transport> transport);
   Task<void> serve(std::unique_ptr<Transport> transport);
+  // What a connection has from its acceptance to its end.
+  struct Accepted {
+    ConnectionPlace place;
+    std::shared_ptr<const ServerOptions> options;
+    std::unique_ptr<Transport> transport;
+  };
   // Each in a frame of its own, so that a connection pays for one codec only.
-  Task<void> serve_http1(std::unique_ptr<Transport> transport, const ServerOptions& options,
-                         ReceivedBytes received);
-  Task<void> serve_http2(std::unique_ptr<Transport> transport, const ServerOptions& options,
-                         ReceivedBytes received);
+  Task<void> serve_http1(Accepted accepted, ReceivedBytes received);
+  Task<void> serve_http2(Accepted accepted, ReceivedBytes received);
   Task<void> run(DownstreamConnection& connection);
 
   Task<std::unique_ptr<Transport>> accept_tls(std::unique_ptr<Transport> transport,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -39,13 +40,26 @@ class BodyReader {
   virtual const Headers* trailers() const noexcept { return nullptr; }
 };
 
+// What takes bytes, seen by whoever reads them on its behalf.
+class Room {
+ public:
+  // So many it takes at any time: a reader may ask for as much when there is no room at all.
+  static constexpr std::size_t kLeast = 512;
+  // How many bytes can be passed on at the moment without being held, as far as that is known; at least
+  // kLeast.
+  virtual std::size_t room() const noexcept = 0;
+
+ protected:
+  ~Room() = default;
+};
+
 // Where a response goes. start(), then any number of write(), then finish(): each suspends until the next hop
 // has room for what it took, which is the backpressure. Bytes are borrowed until the await returns. A head
-// may be held back to leave together with the first bytes; flush() sends what is held. Errors (kClientGone)
-// are final.
+// may be held back to leave together with the first bytes; flush() sends what is held, and waits where what
+// was written has yet to leave and there is no room for more. Errors (kClientGone) are final.
 //
 // Two facts are kept apart: a head that was sent does not forbid a retry, content that was sent does.
-class ResponseWriter {
+class ResponseWriter : public Room {
  public:
   virtual ~ResponseWriter() = default;
   virtual Task<Result<void>> start(ResponseHead head) = 0;
@@ -54,6 +68,7 @@ class ResponseWriter {
   // The last bytes, possibly none, and trailers where the protocol can carry them.
   virtual Task<Result<void>> finish(std::string_view bytes, const Headers* trailers = nullptr) = 0;
 
+  std::size_t room() const noexcept override { return SIZE_MAX; }
   virtual bool head_sent() const noexcept = 0;
   virtual bool content_sent() const noexcept = 0;
   // How long the client has had no room for what was written, all in all: in its windows or its socket.

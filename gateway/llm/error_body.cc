@@ -78,7 +78,7 @@ void append_member(std::string_view name, std::string_view value, bool nullable,
 }  // namespace
 
 std::string_view client_message(const Error& error) noexcept {
-  if (error.fault() == Fault::kDownstream && !error.detail.empty()) return error.detail;
+  if (error.fault() == Fault::kDownstream && !error.detail().empty()) return error.detail();
   return default_message(error.kind);
 }
 
@@ -89,7 +89,7 @@ std::string error_body(const Error& error) {
   out += ',';
   append_member("type", kind.type, false, out);
   out += ',';
-  append_member("param", error.param, true, out);
+  append_member("param", error.param(), true, out);
   out += ',';
   append_member("code", kind.code, true, out);
   out += "}}";

@@ -22,7 +22,7 @@ static_assert(kJsonPadding >= simdjson::SIMDJSON_PADDING);
 
 namespace {
 
-// Longer names of members are cut in Error.param: the client knows what it sent.
+// Longer names of members are cut in Error::param: the client knows what it sent.
 constexpr std::size_t kMaxParamLength = 64;
 // Index entries kept for the next body; 1 MiB of body, 4 MiB of index.
 constexpr std::size_t kKeptCapacity = 1 << 20;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "gateway/base/address.h"
 #include "gateway/base/result.h"
@@ -30,7 +31,9 @@ class SocketConnector final : public Connector {
   Task<Result<std::unique_ptr<Transport>>> connect(const Address& address, TimePoint deadline) override;
 
  private:
-  Task<Result<std::unique_ptr<Transport>>> connect_one(SocketAddress target, TimePoint deadline);
+  Task<Result<std::unique_ptr<Transport>>> connect_to_any(Task<Result<std::vector<SocketAddress>>> resolving,
+                                                          TimePoint deadline);
+  Task<Result<std::unique_ptr<Transport>>> connect_one(const SocketAddress& target, TimePoint deadline);
 
   Loop& loop_;
   HangupWatch* watch_;

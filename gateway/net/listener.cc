@@ -27,9 +27,19 @@ std::unexpected<Error> cannot_listen(const Address& address, const char* what) {
               "cannot listen on " + address.to_string() + ": " + what + ": " + std::strerror(errno));
 }
 
-void enable(int fd, int level, int option) {
-  const int on = 1;
-  ::setsockopt(fd, level, option, &on, sizeof on);
+// What the kernel keeps of a connection's bytes that its peer's window has no room for (tcp(7)). It would take
+// megabytes, for each client that reads slowly: this is as much as two large blocks, and the rest stays with
+// the backend.
+constexpr int kMaxUnsentBytes = 128 * 1024;
+
+void set(int fd, int level, int option, int value = 1) {
+  ::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+// Inherited by the connections that are accepted.
+void set_for_connections(int fd) {
+  set(fd, IPPROTO_TCP, TCP_NODELAY);
+  set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, kMaxUnsentBytes);
 }
 
 // A socket file that nobody accepts from is left over from a crash and may go; a live one may not.
@@ -58,10 +68,10 @@ Result<ListenSocket> ListenSocket::bind(const Address& address, const ListenOpti
   if (is_unix) {
     remove_stale_socket(*target, address.path);
   } else {
-    enable(fd, SOL_SOCKET, SO_REUSEADDR);
-    if (options.reuse_port) enable(fd, SOL_SOCKET, SO_REUSEPORT);
-    enable(fd, IPPROTO_TCP, TCP_NODELAY);
-    if (target->family() == AF_INET6) enable(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+    set(fd, SOL_SOCKET, SO_REUSEADDR);
+    if (options.reuse_port) set(fd, SOL_SOCKET, SO_REUSEPORT);
+    set_for_connections(fd);
+    if (target->family() == AF_INET6) set(fd, IPPROTO_IPV6, IPV6_V6ONLY);
   }
   if (::bind(fd, target->get(), target->length) != 0) return cannot_listen(address, "bind");
   socket.owns_path_ = is_unix;
@@ -85,7 +95,7 @@ Result<ListenSocket> ListenSocket::adopt(int fd) {
     return fail(ErrorKind::kConfig, "descriptor " + std::to_string(fd) +
                                         " was passed to this process and is no listening socket");
   }
-  if (bound.family() != AF_UNIX) enable(fd, IPPROTO_TCP, TCP_NODELAY);
+  if (bound.family() != AF_UNIX) set_for_connections(fd);
   return ListenSocket(fd, to_address(bound), false);
 }
 

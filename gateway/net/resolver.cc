@@ -23,11 +23,16 @@ struct Resolver::Lookup {
 Resolver::Resolver(Loop& loop) : loop_(loop) {}
 Resolver::~Resolver() = default;
 
-Task<Result<std::vector<SocketAddress>>> Resolver::resolve(Address address, TimePoint deadline) {
-  if (auto numeric = numeric_socket_address(address)) co_return std::vector{*numeric};
+Task<Result<std::vector<SocketAddress>>> Resolver::resolve(const Address& address, TimePoint deadline) {
+  using Addresses = std::vector<SocketAddress>;
+  if (auto numeric = numeric_socket_address(address)) return Result<Addresses>(Addresses{*numeric});
   const auto cached = cache_.find(address);
-  if (cached != cache_.end() && cached->second.expires > loop_.now()) co_return cached->second.addresses;
+  if (cached != cache_.end() && cached->second.expires > loop_.now())
+    return Result<Addresses>(cached->second.addresses);
+  return look_up(address, deadline);
+}
 
+Task<Result<std::vector<SocketAddress>>> Resolver::look_up(Address address, TimePoint deadline) {
   auto lookup = std::make_shared<Lookup>(loop_);
   lookup->resolver.async_resolve(
       address.host, std::to_string(address.port), asio::ip::tcp::resolver::numeric_service,

@@ -25,9 +25,11 @@ class Resolver {
   ~Resolver();
 
   // Never empty. Errors: kConnectFailed (unknown name), kConnectTimeout.
-  Task<Result<std::vector<SocketAddress>>> resolve(Address address, TimePoint deadline);
+  Task<Result<std::vector<SocketAddress>>> resolve(const Address& address, TimePoint deadline);
 
  private:
+  Task<Result<std::vector<SocketAddress>>> look_up(Address address, TimePoint deadline);
+
   struct Lookup;
   struct Entry {
     std::vector<SocketAddress> addresses;

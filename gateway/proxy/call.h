@@ -16,21 +16,24 @@ class UpstreamCluster;
 struct EndpointState;
 
 // One upstream call: a request, where it goes, the edits it is sent with, and when it must have what. Cheap
-// to copy: each attempt gets a fresh one, so that attempts never see each other's edits. It may outlive the
-// exchange that caused it and refers to none; what it learns goes to `record`, which its owner keeps alive as
-// long as the call.
+// to copy. It may outlive the exchange that caused it and refers to none; what it learns goes to `record`,
+// which its owner keeps alive as long as the call.
 struct Call {
   std::shared_ptr<const Request> request = {};
   UpstreamCluster* target = nullptr;
   // Only endpoints of the target that have all of these will do; null or empty: any. Lives as long as the
   // route's chain.
   const std::vector<std::string>* tags = nullptr;
-  llm::Splices splices = {};
+  llm::Splices splices = {};  // each attempt begins with those of the first, and sees no other's
   const RouteTimeouts* timeouts = nullptr;
   ExchangeRecord* record = nullptr;
 
   std::uint32_t attempt = 1;
   std::vector<std::shared_ptr<const EndpointState>> tried = {};  // endpoints that failed this call
+
+  // The answer has begun, so that nobody will send the request again: its body and heads need not stay for
+  // the minutes that the answer takes. Whoever is still sending it holds it on his own.
+  void answered() noexcept { request.reset(); }
 };
 
 }  // namespace sluice

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gateway/http/stream.h"
+#include "gateway/proxy/call.h"
 #include "gateway/proxy/client_address.h"
 #include "gateway/proxy/exchange_record.h"
 #include "gateway/proxy/request.h"
@@ -19,10 +21,10 @@ class UpstreamCluster;
 // One client request and its answer, from the head to the last byte. Lives in the proxy's coroutine frame: it
 // ends when the client has its answer or has left. Filters borrow it. Threads: its shard's.
 struct Exchange : ListNode<Exchange> {
-  Exchange(ServerStream& s, std::shared_ptr<const RouteTable> table)
+  Exchange(ServerStream& s, const std::shared_ptr<const RouteTable>& table)
       : stream(s),
         client(client_address(s.head.headers, s.peer, s.trusted_proxies)),
-        routes(std::move(table)),
+        routes(table),
         head_match(routes->match(s.head, client.text)) {}
 
   ServerStream& stream;
@@ -33,12 +35,14 @@ struct Exchange : ListNode<Exchange> {
   Result<RouteTable::HeadMatch> head_match;
   const Route* route = nullptr;  // final after the body view
 
+  // The call's, once there is one.
   std::shared_ptr<Request> request = std::allocate_shared<Request>(PooledAllocator<Request>());
   // Set by the target choice, whose route keeps what they point at.
   UpstreamCluster* target = nullptr;
   const std::vector<std::string>* tags = nullptr;  // of the target's endpoints; null: any will do
   const std::string* served_as = nullptr;          // the model's name at the target; null: the client's
   ExchangeRecord record;
+  std::optional<Call> call;  // that the client's answer comes from
 
   const RequestHead& head() const noexcept { return stream.head; }
   // How the client is told of an error: as its route says, or the first that its head allows.

@@ -40,18 +40,19 @@ struct ExchangeRecord {
   std::uint64_t span_id = 0;         // the exchange's own, sent upstream in traceparent
   std::uint64_t parent_span_id = 0;  // the client's; 0 if it sent none
   bool sampled = false;              // traceparent's flag, as it is sent upstream
-  std::string peer;
-  std::string client;  // behind the trusted proxy that the peer is; else empty
+  std::string_view peer;             // the connection's, and as long as it lasts
+  std::string_view client;           // behind the trusted proxy that the peer is; else empty; the exchange's
   std::string_view protocol;
-  std::string_view tls;            // the version of TLS; empty on a plain connection
-  std::string client_certificate;  // its subject; empty if the client showed none
+  std::string_view tls;  // the version of TLS; empty on a plain connection
+  std::string_view
+      client_certificate;  // its subject, as the connection has it; empty if the client showed none
   Method method = Method::kGet;
-  PooledString path;  // without the query, which may carry secrets
-  std::string route;
+  PooledString path;       // without the query, which may carry secrets
+  std::string_view route;  // as the exchange's routes have it
   std::string model;
-  std::string cluster;   // of the last attempt
-  std::string endpoint;  // of the last attempt
-  bool stream = false;   // the client asked for a stream of events
+  std::string_view cluster;  // of the last attempt; as the routes have it
+  std::string endpoint;      // of the last attempt
+  bool stream = false;       // the client asked for a stream of events
 
   WallTime started_at{};
   TimePoint received_at{};
@@ -75,7 +76,7 @@ struct ExchangeRecord {
 
   void note_error(const Error& e) {
     error = e.kind;
-    error_detail = e.detail;
+    error_detail = e.detail();
   }
 };
 

@@ -26,6 +26,11 @@ class StreamPlace {
   bool granted_;
 };
 
+// Apart, so that the frame that waits for the answer has no room for it.
+[[gnu::noinline]] void refuse_place(Exchange& exchange) {
+  exchange.head_match = fail(ErrorKind::kOverloaded, "limits.max_streams exchanges are open");
+}
+
 }  // namespace
 
 Proxy::Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> routes, StreamLimit& limit,
@@ -40,8 +45,14 @@ Proxy::Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> 
 Task<Result<void>> Proxy::serve(ServerStream& stream) {
   StreamPlace place(limit_);
   Exchange exchange(stream, routes_);
-  exchanges_.push_back(exchange);
+  begin(exchange);
+  if (!place.granted()) refuse_place(exchange);
+  co_return co_await entry_.run(exchange, stream.client);
+}
 
+void Proxy::begin(Exchange& exchange) {
+  exchanges_.push_back(exchange);
+  const ServerStream& stream = exchange.stream;
   TraceContext trace = trace_context(stream.head, loop_.random(), sampler_);
   Request& request = *exchange.request;
   request.length = stream.body.length();
@@ -64,9 +75,6 @@ Task<Result<void>> Proxy::serve(ServerStream& stream) {
   record.path = stream.head.path();
   record.received_at = stream.received_at;
   record.started_at = loop_.time().wall() - (loop_.now() - stream.received_at);
-  if (!place.granted())
-    exchange.head_match = fail(ErrorKind::kOverloaded, "limits.max_streams exchanges are open");
-  co_return co_await entry_.run(exchange, stream.client);
 }
 
 bool Proxy::kill(std::string_view id) {

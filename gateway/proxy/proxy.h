@@ -43,6 +43,8 @@ class Proxy final : public StreamHandler {
   ExchangeList& exchanges() noexcept { return exchanges_; }
 
  private:
+  void begin(Exchange& exchange);
+
   Loop& loop_;
   ExchangeChain entry_;
   std::shared_ptr<const RouteTable> routes_;

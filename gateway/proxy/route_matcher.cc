@@ -249,7 +249,7 @@ std::unexpected<Error> RouteMatcher::no_route(const HeadMatch& head_match, const
               model.empty()
                   ? "you must provide a model parameter"
                   : "The model `" + std::string(model.substr(0, kMaxQuotedModel)) + "` does not exist."};
-  error.param = "model";
+  error.set_param("model");
   return fail(std::move(error));
 }
 

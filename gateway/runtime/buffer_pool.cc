@@ -1,5 +1,6 @@
 #include "gateway/runtime/buffer_pool.h"
 
+#include <algorithm>
 #include <cassert>
 #include <utility>
 
@@ -17,31 +18,32 @@ BufferPool::Block& BufferPool::Block::operator=(Block&& other) noexcept {
 
 void BufferPool::Block::release() noexcept {
   if (!data_) return;
-  auto& list = pool_->free_list(size_);
-  --pool_->in_use_;
-  if (list.size() < kMaxFree) {
-    list.push_back(std::move(data_));
+  const auto size = static_cast<std::size_t>(size_);
+  auto& free = pool_->free_[size];
+  --pool_->in_use_[size];
+  if (free.size() < free.capacity()) {
+    free.push_back(std::move(data_));
   } else {
     data_.reset();
   }
 }
 
 BufferPool::~BufferPool() {
-  assert(in_use_ == 0 && "connections die before their loop's buffers");
+  assert(blocks_in_use() == 0 && "connections die before their loop's buffers");
 }
 
 BufferPool::Block BufferPool::acquire(BlockSize size) {
-  auto& list = free_list(size);
-  // Room for every block in use to come back, so that release() never allocates and stays noexcept.
-  list.reserve(kMaxFree);
+  auto& free = free_[static_cast<std::size_t>(size)];
   std::unique_ptr<char[]> data;
-  if (list.empty()) {
+  if (free.empty()) {
+    // Here, so that release() never allocates and stays noexcept.
+    free.reserve(std::max<std::size_t>(kMaxFree / bytes_of(size), 1));
     data = std::make_unique_for_overwrite<char[]>(bytes_of(size));
   } else {
-    data = std::move(list.back());
-    list.pop_back();
+    data = std::move(free.back());
+    free.pop_back();
   }
-  ++in_use_;
+  ++in_use_[static_cast<std::size_t>(size)];
   return Block(this, std::move(data), size);
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "gateway/runtime/frame_pool.h"
 
@@ -25,6 +27,23 @@ struct PooledAllocator {
     return true;
   }
 };
+
+template <class T>
+struct PooledDelete {
+  void operator()(T* object) const noexcept {
+    object->~T();
+    free_frame(object, sizeof(T));
+  }
+};
+
+template <class T>
+using PooledPtr = std::unique_ptr<T, PooledDelete<T>>;
+
+template <class T, class... Arguments>
+PooledPtr<T> make_pooled(Arguments&&... arguments) {
+  return PooledPtr<T>(
+      std::construct_at(PooledAllocator<T>().allocate(1), std::forward<Arguments>(arguments)...));
+}
 
 using PooledString = std::basic_string<char, std::char_traits<char>, PooledAllocator<char>>;
 

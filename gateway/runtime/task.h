@@ -38,6 +38,7 @@ struct PromiseBase {
 
 template <class T>
 struct Promise : PromiseBase {
+  std::coroutine_handle<Promise>* owner = nullptr;  // the handle in the Task that is awaited
   std::optional<T> value;
 
   Task<T> get_return_object() noexcept;
@@ -49,9 +50,14 @@ struct Promise : PromiseBase {
 
 template <>
 struct Promise<void> : PromiseBase {
+  std::coroutine_handle<Promise>* owner = nullptr;
+
   Task<void> get_return_object() noexcept;
   void return_void() noexcept {}
 };
+
+template <class T>
+struct Become;
 
 }  // namespace detail
 
@@ -86,6 +92,7 @@ class [[nodiscard]] Task {
   bool await_ready() const noexcept { return !handle_; }
   Handle await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().continuation = awaiting;
+    handle_.promise().owner = &handle_;
     return handle_;
   }
   T await_resume() {
@@ -96,6 +103,7 @@ class [[nodiscard]] Task {
   }
 
  private:
+  friend detail::Become<T>;
   Handle handle_ = nullptr;
   std::optional<T> ready_;
 };
@@ -116,6 +124,7 @@ class [[nodiscard]] Task<void> {
   bool await_ready() const noexcept { return false; }
   Handle await_suspend(std::coroutine_handle<> awaiting) noexcept {
     handle_.promise().continuation = awaiting;
+    handle_.promise().owner = &handle_;
     return handle_;
   }
   void await_resume() {
@@ -123,6 +132,7 @@ class [[nodiscard]] Task<void> {
   }
 
  private:
+  friend detail::Become<void>;
   Handle handle_ = nullptr;
 };
 
@@ -134,6 +144,34 @@ Task<T> Promise<T>::get_return_object() noexcept {
 inline Task<void> Promise<void>::get_return_object() noexcept {
   return Task<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
 }
+
+template <class T>
+struct Become {
+  Task<T> task;
+
+  bool await_ready() const noexcept { return task.await_ready(); }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise<T>> self) noexcept {
+    const std::coroutine_handle<Promise<T>> next = std::exchange(task.handle_, nullptr);
+    next.promise().continuation = self.promise().continuation;
+    next.promise().owner = self.promise().owner;
+    *next.promise().owner = next;
+    self.destroy();  // this object with it
+    return next;
+  }
+  T await_resume() { return task.await_resume(); }  // of a task that is ready
+};
 }  // namespace detail
+
+// Puts a task in the place of the coroutine that awaits it, which has nothing to do afterwards: its locals
+// and parameters are destroyed and its frame is freed before the task begins, and whoever waits for it gets
+// the task's result. The frame is then not held for as long as the task lasts.
+//
+//   co_return co_await become(next(exchange, client));
+//
+// The task must refer to nothing that belongs to the coroutine.
+template <class T>
+detail::Become<T> become(Task<T> task) noexcept {
+  return {std::move(task)};
+}
 
 }  // namespace sluice

@@ -69,7 +69,7 @@ TEST_F(BodyViewFilterTest, TheModelChoosesTheRouteHoweverTheBodyIsCut) {
 TEST_F(BodyViewFilterTest, AModelThatNoRouteNamesIsNotFound) {
   run(chat(), {"{\"model\":\"gpt-9\"}"});
   EXPECT_EQ(rig_->error(), ErrorKind::kModelNotFound);
-  EXPECT_EQ(rig_->outcome().error().param, "model");
+  EXPECT_EQ(rig_->outcome().error().param(), "model");
   EXPECT_EQ(rig_->exchange.record.model, "gpt-9");
   EXPECT_EQ(entered_, "");
 }
@@ -78,7 +78,7 @@ TEST_F(BodyViewFilterTest, WhereAModelIsNeededItMustBeGiven) {
   for (const char* body : {"{}", "{\"model\":null}", "{\"model\":\"\"}"}) {
     run(chat(), {body});
     EXPECT_EQ(rig_->error(), ErrorKind::kInvalidBody) << body;
-    EXPECT_EQ(rig_->outcome().error().param, "model");
+    EXPECT_EQ(rig_->outcome().error().param(), "model");
   }
   run(request_head(Method::kGet, "/v1/models"), {});
   EXPECT_EQ(rig_->error(), ErrorKind::kInvalidBody);

@@ -168,6 +168,21 @@ TEST_P(FilterLawsTest, BytesPassUnchangedAndInTheSamePieces) {
   }
 }
 
+// Whoever reads an answer reads no more of it than that.
+TEST_P(FilterLawsTest, TheClientsRoomIsSeenThroughIt) {
+  const Inner inner = [](ResponseWriter& out) -> Task<Result<void>> {
+    EXPECT_EQ(out.room(), 1234u);
+    (void)co_await out.start(answer_head("text/event-stream"));
+    EXPECT_EQ(out.room(), 1234u);
+    co_return co_await out.finish("end");
+  };
+  const ExchangeChain filters = chain(inner);
+  auto r = rig(inner);
+  r->client.set_room(1234);
+  r->run(filters);
+  EXPECT_TRUE(r->finished() && r->outcome());
+}
+
 TEST_P(FilterLawsTest, AnAnswerNeverStartsTwice) {
   for (int kind = 0; kind < kErrorKindCount; ++kind) {
     for (const Retriable retriable : {Retriable::kNever, Retriable::kAlways, Retriable::kReused}) {

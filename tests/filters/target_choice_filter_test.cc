@@ -25,7 +25,7 @@ TEST(TargetChoiceFilterTest, TargetsAreChosenExactlyByWeightAndNotedInTheRecord)
     ExchangeRig rig(t, routes, request_head(Method::kGet, "/"));
     rig.run(chain);
     t.turn();
-    ++counts[rig.exchange.record.cluster];
+    ++counts[std::string(rig.exchange.record.cluster)];
     EXPECT_EQ(rig.exchange.target, rig.exchange.record.cluster == "stable" ? stable : canary);
   }
   EXPECT_EQ(counts, (std::map<std::string, int>{{"stable", 900}, {"canary", 100}}));

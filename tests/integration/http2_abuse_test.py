@@ -197,30 +197,31 @@ def _(scene):
     stage.unharmed(before)
 
 
-@abuse("answers that a window of zero holds back cost little, and are given up after write_timeout")
-def _(scene):
-    stage = scene(http={"write_timeout": "500ms"})
-
-    def attack():
-        seen = stage.attacks
+def shut_windows(size):
+    """A hundred answers of that many bytes to a client that opens no window."""
+    @abuse(f"a hundred answers of {size} bytes that a window of zero holds back cost little, and are given up after "
+           "write_timeout")
+    def _(scene):
+        stage = scene(http={"write_timeout": "500ms"}, answer_bytes=size)
+        stage.bystander.serves(200)  # the log's buffer, which the gateway has anyway, is full of lines once
+        before = stage.peak = stage.sluice.resident_bytes()
         attacker = stage.attacker((frames.INITIAL_WINDOW_SIZE, 0))
-        attacker.send(*(attacker.head() for _ in range(50)))
-        stage.sluice.wait_until(lambda: stage.attacks == seen + 50, "the backend has answered")
+        attacker.send(*(attacker.head() for _ in range(100)))
+        stage.sluice.wait_until(lambda: stage.attacks == 100, "the backend has answered")
         stage.watch()
         ended = 0
-        while ended < 50 and not attacker.over:
+        while ended < 100 and not attacker.over:
             read = attacker.next_frame()
+            stage.watch()
             if read is None or read.type == frames.GOAWAY:
                 break
             ended += read.type == frames.RST_STREAM
         attacker.wire.leave()
+        stage.unharmed(before)
 
-    # What 50 exchanges need at once is the pools' from then on.
-    attack()
-    before = stage.peak = stage.sluice.resident_bytes()
-    attack()
-    stage.unharmed(before)
 
+for size in (6, 3_000, 20_000, 1_000_000):
+    shut_windows(size)
 
 # Slow clients --------------------------------------------------------------------------------------------------------
 

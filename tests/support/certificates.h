@@ -17,13 +17,13 @@ inline std::string certificate_path(const std::string& file) {
 
 inline Certificates test_certificates(const std::string& name) {
   Result<Certificates> loaded = Certificates::load(certificate_path(name + ".pem"));
-  if (!loaded) throw std::runtime_error(name + ": " + loaded.error().detail);
+  if (!loaded) throw std::runtime_error(name + ": " + loaded.error().detail());
   return std::move(*loaded);
 }
 
 inline PrivateKey test_key(const std::string& name) {
   Result<PrivateKey> loaded = PrivateKey::load(certificate_path(name + ".key"));
-  if (!loaded) throw std::runtime_error(name + ": " + loaded.error().detail);
+  if (!loaded) throw std::runtime_error(name + ": " + loaded.error().detail());
   return std::move(*loaded);
 }
 
@@ -33,13 +33,13 @@ inline TlsKeyPair test_pair(const std::string& name) {
 
 inline std::shared_ptr<const TlsServerContext> test_server(TlsServerOptions options) {
   auto made = TlsServerContext::create(std::move(options));
-  if (!made) throw std::runtime_error(made.error().detail);
+  if (!made) throw std::runtime_error(made.error().detail());
   return *made;
 }
 
 inline std::shared_ptr<const TlsClientContext> test_client(const TlsClientOptions& options) {
   auto made = TlsClientContext::create(options);
-  if (!made) throw std::runtime_error(made.error().detail);
+  if (!made) throw std::runtime_error(made.error().detail());
   return *made;
 }
 

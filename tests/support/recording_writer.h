@@ -30,6 +30,9 @@ class RecordingWriter final : public ResponseWriter {
   Task<Result<void>> write(std::string_view bytes) override;
   Task<Result<void>> flush() override;
   Task<Result<void>> finish(std::string_view bytes, const Headers* trailers) override;
+  // What it has room for from now on.
+  void set_room(std::size_t bytes) noexcept { bytes_of_room_ = bytes; }
+  std::size_t room() const noexcept override { return bytes_of_room_; }
   bool head_sent() const noexcept override { return starts_ != 0; }
   bool content_sent() const noexcept override { return !body_.empty(); }
 
@@ -50,6 +53,7 @@ class RecordingWriter final : public ResponseWriter {
   void take(std::string_view bytes);
 
   Signal room_;
+  std::size_t bytes_of_room_ = SIZE_MAX;
   std::size_t stall_at_ = 0;
   std::size_t fail_at_ = 0;
   std::size_t operations_ = 0;

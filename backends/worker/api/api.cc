@@ -61,7 +61,7 @@ Task<Result<std::string>> read_body(BodyReader& reader) {
 
 ApiError from_http(const Error& error) {
   const int status = traits(error.kind).status;
-  return {status, status < 500 ? "BadRequestError" : "InternalServerError", error.detail, std::nullopt};
+  return {status, status < 500 ? "BadRequestError" : "InternalServerError", error.detail(), std::nullopt};
 }
 
 // Reads and parses a request's body; the media type is looked at first.

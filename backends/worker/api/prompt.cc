@@ -34,7 +34,7 @@ Parsed<std::string> render_conversation(const ServedModel& model, const Conversa
     variables.set("add_generation_prompt", conversation.add_generation_prompt);
     variables.set("tools", nullptr);
     Result<std::string> text = model.chat_template->render(variables);
-    if (!text) return std::unexpected(rule_error(text.error().detail));
+    if (!text) return std::unexpected(rule_error(text.error().detail()));
     return std::move(*text);
   } catch (const std::invalid_argument& too_large) {
     return std::unexpected(rule_error(too_large.what()));
@@ -53,7 +53,7 @@ Parsed<TokenIds> tokenize(const ServedModel& model, std::string_view text, bool 
         "input_text", std::to_string(text.size())));
   }
   Result<TokenIds> tokens = model.tokenizer.encode(text, {.add_special_tokens = add_special_tokens});
-  if (!tokens) return std::unexpected(rule_error(tokens.error().detail));
+  if (!tokens) return std::unexpected(rule_error(tokens.error().detail()));
   return std::move(*tokens);
 }
 

@@ -20,7 +20,7 @@ bool ServedModel::is_called(std::string_view name) const {
 Result<ServedModel> load_served_model(const std::filesystem::path& directory,
                                       const GenerationConfig& generation) {
   Result<text::Tokenizer> tokenizer = text::Tokenizer::load(directory / "tokenizer.json");
-  if (!tokenizer) return fail(ErrorKind::kConfig, located(directory, tokenizer.error().detail));
+  if (!tokenizer) return fail(ErrorKind::kConfig, located(directory, tokenizer.error().detail()));
   ServedModel model{.tokenizer = std::move(*tokenizer)};
   for (std::size_t id = 0; id < model.tokenizer.size(); ++id) {
     const auto bytes = model.tokenizer.bytes_of(static_cast<text::TokenId>(id));
@@ -30,7 +30,7 @@ Result<ServedModel> load_served_model(const std::filesystem::path& directory,
   if (!format) return fail(std::move(format.error()));
   if (!format->source.empty()) {
     Result<text::ChatTemplate> parsed = text::ChatTemplate::parse(format->source);
-    if (!parsed) return fail(ErrorKind::kConfig, located(directory, parsed.error().detail));
+    if (!parsed) return fail(ErrorKind::kConfig, located(directory, parsed.error().detail()));
     model.chat_template = std::move(*parsed);
   }
   model.bos_text = std::move(format->bos_token);

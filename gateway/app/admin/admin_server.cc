@@ -148,7 +148,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway, HangupW
   std::optional<Secret> token;
   if (settings.token) {
     Result<Secret> read = read_secret(*settings.token);
-    if (!read) return fail(ErrorKind::kConfig, "admin.token: " + read.error().detail);
+    if (!read) return fail(ErrorKind::kConfig, "admin.token: " + read.error().detail());
     token = std::move(*read);
   }
   Result<std::unique_ptr<AuditLog>> audit = AuditLog::open(settings.audit_log, time, metrics);

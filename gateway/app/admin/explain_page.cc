@@ -38,7 +38,7 @@ Task<AdminPage> explain_page(Gateway& gateway, const AdminRequest& request) {
   if (std::string client = query_value(request.query, "client"); !client.empty())
     imagined.client = std::move(client);
   Result<std::string> explained = explain_json(gateway.config(), imagined);
-  if (!explained) co_return AdminPage::error(400, explained.error().detail);
+  if (!explained) co_return AdminPage::error(400, explained.error().detail());
   co_return AdminPage::json(*explained + "\n");
 }
 

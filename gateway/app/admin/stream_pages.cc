@@ -28,7 +28,7 @@ void append_stream(const StreamSnapshot& s, std::string& out) {
 
 Task<AdminPage> streams_page(Gateway& gateway, const AdminRequest& request) {
   const Result<StreamFilter> filter = StreamFilter::parse(request.query);
-  if (!filter) co_return AdminPage::error(400, filter.error().detail);
+  if (!filter) co_return AdminPage::error(400, filter.error().detail());
   std::vector<std::vector<StreamSnapshot>> by_shard = co_await gateway.streams();
   std::vector<StreamSnapshot> chosen;
   std::size_t open = 0;

@@ -13,7 +13,7 @@ int no_answer(const AdminClient& client, const Error& error) {
       stderr,
       "sluicectl: no answer from %s: %s\n"
       "  Does the gateway run, and is this its admin.address or admin.socket? --admin says another.\n",
-      client.admin().to_string().c_str(), error.detail.c_str());
+      client.admin().to_string().c_str(), error.detail().c_str());
   return kExitNoAnswer;
 }
 

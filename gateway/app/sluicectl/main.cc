@@ -229,12 +229,12 @@ int main(int argc, char** argv) {
   }
   const Result<Address> admin = parse_address(options.admin);
   if (!admin) {
-    std::fprintf(stderr, "sluicectl: --admin: %s\n", admin.error().detail.c_str());
+    std::fprintf(stderr, "sluicectl: --admin: %s\n", admin.error().detail().c_str());
     return kExitUsage;
   }
   Result<std::optional<Secret>> token = find_token(options);
   if (!token) {
-    std::fprintf(stderr, "sluicectl: --token-file: %s\n", token.error().detail.c_str());
+    std::fprintf(stderr, "sluicectl: --token-file: %s\n", token.error().detail().c_str());
     return kExitUsage;
   }
   AdminClient client(*admin, std::move(*token));

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <utility>
 
+#include "gateway/base/free_memory.h"
 #include "gateway/http/hop_by_hop.h"
 #include "gateway/http/http1/head_text.h"
 
@@ -18,7 +19,7 @@ constexpr int kMaxInterim = 8;
 }  // namespace
 
 ClientConnection::ClientConnection(std::unique_ptr<Transport> transport, const HeadLimits& limits)
-    : transport_(std::move(transport)), limits_(limits), input_(*transport_, BlockSize::kLarge) {}
+    : transport_(std::move(transport)), limits_(limits), input_(*transport_) {}
 
 void ClientConnection::reset() noexcept {
   input_.release_if_empty();
@@ -27,6 +28,7 @@ void ClientConnection::reset() noexcept {
   to_head_ = chunked_request_ = request_sent_ = answered_ = keep_alive_ = finished_ = false;
   framing_ = {};
   received_ = unsent_ = 0;
+  interim_ = 0;
   decoder_.reset();
 }
 
@@ -63,7 +65,6 @@ void ClientConnection::serialize(const RequestHead& head, std::optional<std::uin
   const std::string_view query = head.query();
   const std::string_view authority = head.authority();
   const std::size_t room = kRoom + path.size() + query.size() + authority.size() + head.headers.line_bytes();
-  out_.clear();
   out_.resize_and_overwrite(room, [&](char* text, std::size_t) {
     char* at = put(put(text, method), " ");
     at = put(put(put(at, path), query), " HTTP/1.1\r\nhost: ");
@@ -95,6 +96,7 @@ Result<void> ClientConnection::sent(Sent outcome, bool last) {
   switch (outcome) {
     case Sent::kAll:
       request_sent_ = last;
+      free_memory(out_);
       return {};
     case Sent::kBroken:
       return lost("while the request was being sent");
@@ -162,43 +164,57 @@ Task<Result<void>> ClientConnection::send_body(std::string_view bytes, bool last
   return send_pieces(std::span(pieces).first(n), last, stall);
 }
 
-Task<Result<ResponseHead>> ClientConnection::read_head(TimePoint deadline) {
-  for (int interim = 0; interim <= kMaxInterim; ++interim) {
-    HeadParser parser(HeadParser::Kind::kResponse, limits_);
-    std::size_t head_size = 0;
-    for (;;) {
-      Result<std::optional<std::size_t>> fed = parser.feed(input_.unread());
-      if (!fed) co_return fail(std::move(fed.error()));
-      if (*fed) {
-        head_size = **fed;
-        break;
-      }
-      const InputBuffer::Fill fill = co_await input_.fill(deadline);
-      if (fill == InputBuffer::Fill::kMore) {
-        if (!answered_ && answered_too_early()) co_return lost("with bytes that nobody asked for");
-        answered_ = true;
-        continue;
-      }
-      if (fill == InputBuffer::Fill::kFull) {
-        co_return fail(ErrorKind::kUpstreamMalformed, "the answer's head is too long");
-      }
-      if (fill == InputBuffer::Fill::kTimeout) {
-        co_return fail(ErrorKind::kUpstreamTimeout, "the backend did not answer in time");
-      }
-      co_return lost(answered_ ? "in its answer's head" : "without an answer");
+Task<Result<ResponseHead>> ClientConnection::read_head(TimePoint deadline, const Room* room) {
+  std::unique_ptr<HeadParser> incomplete;
+  for (;;) {
+    if (std::optional<Result<ResponseHead>> head = take_head(incomplete)) co_return std::move(*head);
+    const InputBuffer::Fill fill = co_await input_.fill(deadline, room);
+    if (Result<void> more = filled(fill); !more) co_return fail(std::move(more.error()));
+  }
+}
+
+Result<void> ClientConnection::filled(InputBuffer::Fill fill) {
+  switch (fill) {
+    case InputBuffer::Fill::kMore:
+      if (!answered_ && answered_too_early()) return lost("with bytes that nobody asked for");
+      answered_ = true;
+      return {};
+    case InputBuffer::Fill::kFull:
+      return fail(ErrorKind::kUpstreamMalformed, "the answer's head is too long");
+    case InputBuffer::Fill::kTimeout:
+      return fail(ErrorKind::kUpstreamTimeout, "the backend did not answer in time");
+    case InputBuffer::Fill::kEnd:
+    case InputBuffer::Fill::kBroken:
+      break;
+  }
+  return lost(answered_ ? "in its answer's head" : "without an answer");
+}
+
+// Nothing while the final head is not here. A head comes in one piece but for a few: only then is the parser
+// kept, which all others need no memory for while they wait.
+std::optional<Result<ResponseHead>> ClientConnection::take_head(std::unique_ptr<HeadParser>& incomplete) {
+  while (!input_.empty()) {
+    HeadParser fresh(HeadParser::Kind::kResponse, limits_);
+    HeadParser& parser = incomplete ? *incomplete : fresh;
+    Result<std::optional<std::size_t>> size = parser.feed(input_.unread());
+    if (!size) return fail(std::move(size.error()));
+    if (!*size) {
+      if (!incomplete) incomplete = std::make_unique<HeadParser>(std::move(fresh));
+      return std::nullopt;
     }
     Result<HeadParser::Response> response = parser.response(input_.unread());
-    if (!response) co_return fail(std::move(response.error()));
+    if (!response) return fail(std::move(response.error()));
     if (response->head.status >= 200) {
-      if (auto ok = accept_head(*response, head_size); !ok) co_return fail(std::move(ok.error()));
-      co_return std::move(response->head);
+      if (auto ok = accept_head(*response, **size); !ok) return fail(std::move(ok.error()));
+      return std::move(response->head);
     }
-    if (response->head.status == 101) {
-      co_return fail(ErrorKind::kUpstreamMalformed, "the backend switched protocols unasked");
-    }
-    input_.consume(head_size);
+    if (response->head.status == 101)
+      return fail(ErrorKind::kUpstreamMalformed, "the backend switched protocols unasked");
+    if (++interim_ > kMaxInterim) return fail(ErrorKind::kUpstreamMalformed, "too many interim answers");
+    input_.consume(**size);
+    incomplete.reset();
   }
-  co_return fail(ErrorKind::kUpstreamMalformed, "too many interim answers");
+  return std::nullopt;
 }
 
 Result<void> ClientConnection::accept_head(HeadParser::Response& response, std::size_t head_size) {
@@ -258,13 +274,13 @@ Result<BodyPiece> ClientConnection::take_buffered() {
   return BodyPiece{content, finished_};
 }
 
-Task<Result<BodyPiece>> ClientConnection::read(TimePoint deadline) {
+Task<Result<BodyPiece>> ClientConnection::read(TimePoint deadline, const Room* room) {
   while (!finished_) {
     if (!input_.empty()) {
       Result<BodyPiece> piece = take_buffered();
       if (!piece || piece->last || !piece->bytes.empty()) co_return piece;
     }
-    const InputBuffer::Fill fill = co_await input_.fill(deadline);
+    const InputBuffer::Fill fill = co_await input_.fill(deadline, room);
     if (fill == InputBuffer::Fill::kMore) continue;
     if (fill == InputBuffer::Fill::kTimeout) {
       co_return fail(ErrorKind::kUpstreamTimeout, "the backend's answer stalled");

@@ -12,6 +12,7 @@
 #include "gateway/http/http1/input_buffer.h"
 #include "gateway/http/http1/output.h"
 #include "gateway/net/transport.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice::http1 {
 
@@ -26,8 +27,9 @@ class ClientConnection final : public ClientStream {
                           const Headers* trailers = nullptr) override;
   Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall,
                                const Headers* trailers = nullptr) override;
-  Task<Result<ResponseHead>> read_head(TimePoint deadline) override;
-  Task<Result<BodyPiece>> read(TimePoint deadline) override;
+  Task<Result<ResponseHead>> read_head(TimePoint deadline, const Room* room = nullptr) override;
+  Task<Result<BodyPiece>> read(TimePoint deadline, const Room* room = nullptr) override;
+  void pause() noexcept override { input_.release_if_empty(); }
   bool has_buffered() const noexcept override { return finished_ || !input_.empty(); }
   void abort() noexcept override { transport_->close(); }
   const Headers* trailers() const noexcept override { return decoder_ ? &decoder_->trailers() : nullptr; }
@@ -46,6 +48,8 @@ class ClientConnection final : public ClientStream {
   Result<void> sent(Sent outcome, bool last);
   Result<void> account(std::uint64_t bytes, bool last);
   void serialize(const RequestHead& head, std::optional<std::uint64_t> length, bool has_body);
+  Result<void> filled(InputBuffer::Fill fill);
+  std::optional<Result<ResponseHead>> take_head(std::unique_ptr<HeadParser>& incomplete);
   Result<void> accept_head(HeadParser::Response& response, std::size_t head_size);
   Result<BodyPiece> take_buffered();
   std::unexpected<Error> lost(const char* while_what);
@@ -66,10 +70,11 @@ class ClientConnection final : public ClientStream {
   bool answered_ = false;     // a byte of the answer was received
   bool keep_alive_ = false;
   bool finished_ = false;
+  int interim_ = 0;
   Framing framing_;
   std::uint64_t received_ = 0;
   std::optional<ChunkedDecoder> decoder_;
-  std::string out_;  // the request's head, then chunk sizes
+  PooledString out_;  // the request's head, then chunk sizes; empty when they are sent
 };
 
 }  // namespace sluice::http1

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "gateway/http/received_bytes.h"
+#include "gateway/http/stream.h"
 #include "gateway/net/transport.h"
 #include "gateway/runtime/buffer_pool.h"
 #include "gateway/runtime/task.h"
@@ -17,8 +18,11 @@ class InputBuffer {
  public:
   enum class Fill : std::uint8_t { kMore, kEnd, kBroken, kTimeout, kFull };
 
-  InputBuffer(Transport& transport, BlockSize block, ReceivedBytes received = {}) noexcept
-      : transport_(transport), block_size_(block), block_(std::move(received.block)), end_(received.size) {}
+  // What a client sends: at most a small block of it at once, but for a head that is larger.
+  InputBuffer(Transport& transport, ReceivedBytes received) noexcept
+      : transport_(transport), small_(true), block_(std::move(received.block)), end_(received.size) {}
+  // What a backend sends.
+  explicit InputBuffer(Transport& transport) noexcept : transport_(transport), small_(false) {}
 
   std::string_view unread() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
   char* unread_data() noexcept { return block_.data() + begin_; }
@@ -27,18 +31,18 @@ class InputBuffer {
 
   void consume(std::size_t bytes) noexcept { begin_ += bytes; }
 
-  // Waits for bytes and appends what one read yields. Views into unread() are invalid afterwards. kFull: a
-  // head does not fit in the largest block.
-  Task<Fill> fill(TimePoint deadline);
+  // Waits for bytes and appends what one read yields, at most what there is room for. Views into unread() are
+  // invalid afterwards. kFull: a head does not fit in the largest block.
+  Task<Fill> fill(TimePoint deadline, const Room* room = nullptr);
 
   // Gives the block back if nothing is left in it.
   void release_if_empty() noexcept;
 
  private:
-  bool make_room();
+  bool make_room(std::size_t most);
 
   Transport& transport_;
-  BlockSize block_size_;
+  bool small_;
   BufferPool::Block block_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -6,14 +6,16 @@
 
 namespace sluice::http1 {
 
-ServerConnection::Body::Body(ServerConnection& connection, const Framing& framing,
-                             bool expects_continue) noexcept
+ServerConnection::Body::Body(ServerConnection& connection, const Framing& framing, bool expects_continue)
     : connection_(connection),
       framing_(framing),
       limit_(connection.limits_.max_body_bytes),
       expects_continue_(expects_continue),
       finished_(framing.kind == Framing::Kind::kNone ||
-                (framing.kind == Framing::Kind::kLength && framing.length == 0)) {}
+                (framing.kind == Framing::Kind::kLength && framing.length == 0)) {
+  if (framing.kind == Framing::Kind::kChunked)
+    decoder_ = make_pooled<ChunkedDecoder>(ErrorKind::kMalformedRequest);
+}
 
 std::optional<std::uint64_t> ServerConnection::Body::length() const noexcept {
   if (framing_.kind == Framing::Kind::kChunked) return std::nullopt;
@@ -33,7 +35,7 @@ Result<BodyPiece> ServerConnection::Body::take_buffered() {
                                            framing_.length - received_, input.unread_size())));
     input.consume(content.size());
   } else {
-    Result<ChunkedDecoder::Step> step = decoder_.decode(input.unread_data(), input.unread_size());
+    Result<ChunkedDecoder::Step> step = decoder_->decode(input.unread_data(), input.unread_size());
     if (!step) {
       failed_ = true;
       return fail(std::move(step.error()));

@@ -6,6 +6,7 @@
 #include "gateway/http/http1/chunked_decoder.h"
 #include "gateway/http/http1/framing.h"
 #include "gateway/http/http1/server_connection.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice::http1 {
 
@@ -14,13 +15,13 @@ namespace sluice::http1 {
 // kRequestTimeout, kMalformedRequest, kClientGone.
 class ServerConnection::Body final : public BodyReader {
  public:
-  Body(ServerConnection& connection, const Framing& framing, bool expects_continue) noexcept;
+  Body(ServerConnection& connection, const Framing& framing, bool expects_continue);
 
   Task<Result<BodyPiece>> read() override;
   std::optional<std::uint64_t> length() const noexcept override;
   std::uint64_t limit() const noexcept override { return limit_; }
   void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
-  const Headers* trailers() const noexcept override { return &decoder_.trailers(); }
+  const Headers* trailers() const noexcept override { return decoder_ ? &decoder_->trailers() : nullptr; }
 
   // What is left of the body has arrived already, so that the next request can be found behind it. Uses up
   // nothing: the handler may still be reading while it answers. False for an unfinished chunked body, whose
@@ -38,7 +39,7 @@ class ServerConnection::Body final : public BodyReader {
 
   ServerConnection& connection_;
   Framing framing_;
-  ChunkedDecoder decoder_{ErrorKind::kMalformedRequest};
+  PooledPtr<ChunkedDecoder> decoder_;  // of a chunked body
   std::uint64_t limit_;
   std::uint64_t received_ = 0;
   Duration waited_{};

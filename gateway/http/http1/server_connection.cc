@@ -4,8 +4,6 @@
 #include <utility>
 
 #include "gateway/http/hop_by_hop.h"
-#include "gateway/http/http1/framing.h"
-#include "gateway/http/http1/head_parser.h"
 #include "gateway/http/http1/server_body.h"
 #include "gateway/http/http1/server_writer.h"
 
@@ -38,7 +36,7 @@ ServerConnection::ServerConnection(std::unique_ptr<Transport> transport, const S
       limits_(limits),
       handler_(handler),
       begun_(received.begun),
-      input_(*transport_, BlockSize::kSmall, std::move(received)) {
+      input_(*transport_, std::move(received)) {
   transport_->set_hangup_listener(this);
 }
 
@@ -120,12 +118,18 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
   if (!framing) co_return co_await refuse(std::move(framing.error()), received_at);
   Result<bool> expects = expects_continue(head.headers, parsed->is_http10);
   if (!expects) co_return co_await refuse(std::move(expects.error()), received_at);
+  co_return co_await become(serve(std::move(*parsed), *framing, *expects, received_at));
+}
 
-  Body body(*this, *framing, *expects);
+// In a frame of its own: there is none of what reading the head takes while it is answered.
+Task<ServerConnection::Next> ServerConnection::serve(HeadParser::Request request, Framing framing,
+                                                     bool expects_continue, TimePoint received_at) {
+  RequestHead& head = request.head;
+  Body body(*this, framing, expects_continue);
   Writer writer(*this,
-                {.is_http10 = parsed->is_http10,
+                {.is_http10 = request.is_http10,
                  .is_head = head.method == Method::kHead,
-                 .keep_alive = wants_keep_alive(head.headers, parsed->is_http10)},
+                 .keep_alive = wants_keep_alive(head.headers, request.is_http10)},
                 &body);
   head.headers.remove(HeaderId::kContentLength);
   head.headers.remove(HeaderId::kExpect);
@@ -135,7 +139,7 @@ Task<ServerConnection::Next> ServerConnection::serve_one() {
                       body,
                       writer,
                       transport_->peer(),
-                      parsed->is_http10 ? "HTTP/1.0" : "HTTP/1.1",
+                      request.is_http10 ? "HTTP/1.0" : "HTTP/1.1",
                       received_at,
                       this,
                       trusted_proxies(),

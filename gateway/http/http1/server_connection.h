@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "gateway/http/downstream_connection.h"
+#include "gateway/http/http1/framing.h"
+#include "gateway/http/http1/head_parser.h"
 #include "gateway/http/http1/input_buffer.h"
 #include "gateway/http/server_limits.h"
 #include "gateway/http/stream.h"
@@ -66,6 +68,8 @@ class ServerConnection final : public DownstreamConnection, private HangupListen
   };
 
   Task<Next> serve_one();
+  Task<Next> serve(HeadParser::Request request, Framing framing, bool expects_continue,
+                   TimePoint received_at);
   Task<Next> refuse(Error error, TimePoint received_at);
   Task<void> linger();
   void on_hangup() override;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "gateway/base/free_memory.h"
 #include "gateway/http/http1/head_text.h"
 #include "gateway/http/http1/server_body.h"
 #include "gateway/http/http_date.h"
@@ -64,7 +65,7 @@ Duration ServerConnection::Writer::client_stalled() const noexcept {
 }
 
 Result<void> ServerConnection::Writer::sent(Sent outcome) {
-  head_.clear();
+  free_memory(head_);
   if (outcome == Sent::kAll) return {};
   state_ = State::kBroken;
   stalled_ = outcome == Sent::kTimeout;

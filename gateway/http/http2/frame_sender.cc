@@ -6,7 +6,7 @@
 #include <cstring>
 #include <span>
 
-#include "gateway/http/http2/free_memory.h"
+#include "gateway/base/free_memory.h"
 
 namespace sluice::http2 {
 namespace {

@@ -61,6 +61,11 @@ class FrameSender final : private ReadyListener {
   std::size_t room_for_data(std::size_t wanted) const noexcept;
   void append(std::string_view bytes);
 
+  // Of message bodies, in bytes: written and not yet taken by frames. Kept by the bodies themselves.
+  std::size_t unsent_content() const noexcept { return unsent_content_; }
+  void content_added(std::size_t bytes) noexcept { unsent_content_ += bytes; }
+  void content_gone(std::size_t bytes) noexcept { unsent_content_ -= bytes; }
+
  private:
   void on_ready() override;
   void fill();
@@ -83,6 +88,7 @@ class FrameSender final : private ReadyListener {
   std::size_t end_ = 0;
   std::string overflow_;  // of the frame that did not fit into the block
   std::size_t overflow_begin_ = 0;
+  std::size_t unsent_content_ = 0;
   bool blocked_ = false;
   bool more_ = false;  // the session had more than one write takes
   bool stopped_ = false;

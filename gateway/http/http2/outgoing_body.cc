@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/base/free_memory.h"
 #include "gateway/http/http2/frame_sender.h"
-#include "gateway/http/http2/free_memory.h"
 #include "gateway/http/http2/message_heads.h"
 
 namespace sluice::http2 {
@@ -28,16 +28,31 @@ void OutgoingBody::install(nghttp2_session_callbacks& callbacks) noexcept {
 
 bool OutgoingBody::write(std::string_view bytes) {
   if (abandoned_) return true;
+  sender_.content_added(bytes.size());
   const bool fits = size() + bytes.size() <= kBufferBytes;
   if (fits) {
-    // What was sent is dropped each time: a client that always leaves one byte unread must not make it grow.
-    buffer_.erase(0, std::exchange(begin_, 0));
+    // Each time: a client that always leaves one byte unread must not make it grow.
+    drop_taken();
     buffer_.append(bytes);
   } else {
     borrowed_ = bytes;
   }
   resume();
   return fits;
+}
+
+void OutgoingBody::drop_taken() noexcept {
+  buffer_.erase(0, std::exchange(begin_, 0));
+  if (buffer_.empty() && buffer_.capacity() > 2 * kBufferBytes) free_memory(buffer_);
+}
+
+bool OutgoingBody::keep() {
+  if (borrowed_.empty() || buffer_.size() - begin_ > kBufferBytes) return false;
+  drop_taken();
+  buffer_.reserve(buffer_.size() + borrowed_.size());
+  buffer_.append(borrowed_);
+  borrowed_ = {};
+  return true;
 }
 
 void OutgoingBody::end(const Headers* trailers) {
@@ -48,6 +63,7 @@ void OutgoingBody::end(const Headers* trailers) {
 
 void OutgoingBody::abandon() noexcept {
   abandoned_ = true;
+  sender_.content_gone(size());
   borrowed_ = {};
   free_memory(buffer_);
   begin_ = 0;
@@ -87,6 +103,8 @@ void OutgoingBody::move(std::string_view frame_header, std::size_t bytes) {
   begin_ += of_buffer;
   sender_.append(borrowed_.substr(0, bytes - of_buffer));
   borrowed_.remove_prefix(bytes - of_buffer);
+  sender_.content_gone(bytes);
+  if (empty()) drop_taken();
   listener_.on_body_taken();
 }
 

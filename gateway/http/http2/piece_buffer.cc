@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "gateway/http/http2/free_memory.h"
+#include "gateway/base/free_memory.h"
 
 namespace sluice::http2 {
 

@@ -10,8 +10,8 @@ namespace sluice::http2 {
 namespace {
 
 // What most clients send.
-constexpr std::size_t kExpectedFields = 16;
-constexpr std::size_t kExpectedBytes = 512;
+constexpr std::size_t kExpectedFields = 8;
+constexpr std::size_t kExpectedBytes = 256;
 
 RequestFields::Failure malformed(const char* why) {
   return {Error{ErrorKind::kMalformedRequest, why}, true};

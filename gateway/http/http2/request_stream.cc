@@ -124,7 +124,8 @@ Task<Result<void>> RequestStream::send(const RequestHead& head, std::optional<st
   if (body.empty() && last) (void)write({}, true, trailers);
   for (std::size_t i = 0; i < body.size(); ++i) {
     if (!write(body[i], last && i + 1 == body.size(), trailers))
-      return send_slowly(body.subspan(i + 1), last, stall, trailers);
+      return send_slowly({body.begin() + static_cast<std::ptrdiff_t>(i) + 1, body.end()}, last, stall,
+                         trailers);
   }
   return Result<void>{};
 }
@@ -137,10 +138,10 @@ Task<Result<void>> RequestStream::send_body(std::string_view bytes, bool last, D
   return send_slowly({}, last, stall, trailers);
 }
 
-Task<Result<void>> RequestStream::send_slowly(std::span<const std::string_view> rest, bool last,
-                                              Duration stall, const Headers* trailers) {
+Task<Result<void>> RequestStream::send_slowly(std::vector<std::string_view> rest, bool last, Duration stall,
+                                              const Headers* trailers) {
   const Lent lent(*this);
-  for (;;) {
+  for (std::size_t next = 0;; ++next) {
     while (body_.lent()) {
       const bool moved = co_await taken_.wait(connection_.loop_.now() + stall);
       if (!moved) {
@@ -150,9 +151,8 @@ Task<Result<void>> RequestStream::send_slowly(std::span<const std::string_view> 
         break;
       }
     }
-    if (auto ok = sending_result(); !ok || rest.empty()) co_return ok;
-    (void)write(rest.front(), last && rest.size() == 1, trailers);
-    rest = rest.subspan(1);
+    if (auto ok = sending_result(); !ok || next == rest.size()) co_return ok;
+    (void)write(rest[next], last && next + 1 == rest.size(), trailers);
   }
 }
 
@@ -277,7 +277,7 @@ void RequestStream::fail_with(ErrorKind kind, std::string detail, Retriable retr
   taken_.notify_all();
 }
 
-Task<Result<ResponseHead>> RequestStream::read_head(TimePoint deadline) {
+Task<Result<ResponseHead>> RequestStream::read_head(TimePoint deadline, const Room* /*room*/) {
   while (!head_done_) {
     if (failure_) co_return fail(*failure_);
     const bool in_time = co_await arrived_.wait(deadline);
@@ -285,6 +285,12 @@ Task<Result<ResponseHead>> RequestStream::read_head(TimePoint deadline) {
       co_return fail(ErrorKind::kUpstreamTimeout, "the backend did not answer in time");
   }
   co_return std::move(head_);
+}
+
+// The window stays as it is: what the reader has taken waits elsewhere, and must not be followed by as much.
+void RequestStream::pause() noexcept {
+  unread_credit_ += arriving_.give_back();
+  arriving_.trim();
 }
 
 void RequestStream::give_back(std::size_t bytes) {
@@ -298,8 +304,8 @@ Result<BodyPiece> RequestStream::take() {
   return BodyPiece{piece, ended_};
 }
 
-Task<Result<BodyPiece>> RequestStream::read(TimePoint deadline) {
-  give_back(arriving_.give_back());
+Task<Result<BodyPiece>> RequestStream::read(TimePoint deadline, const Room* /*room*/) {
+  give_back(std::exchange(unread_credit_, 0) + arriving_.give_back());
   if (!arriving_.empty()) return take();
   if (ended_) {
     arriving_.clear();

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gateway/http/client_stream.h"
 #include "gateway/http/http2/client_connection.h"
@@ -35,8 +36,9 @@ class RequestStream final : public ClientStream,
                           const Headers* trailers = nullptr) override;
   Task<Result<void>> send_body(std::string_view bytes, bool last, Duration stall,
                                const Headers* trailers = nullptr) override;
-  Task<Result<ResponseHead>> read_head(TimePoint deadline) override;
-  Task<Result<BodyPiece>> read(TimePoint deadline) override;
+  Task<Result<ResponseHead>> read_head(TimePoint deadline, const Room* room = nullptr) override;
+  Task<Result<BodyPiece>> read(TimePoint deadline, const Room* room = nullptr) override;
+  void pause() noexcept override;
   bool has_buffered() const noexcept override { return ended_ || !arriving_.empty(); }
   const Headers* trailers() const noexcept override { return &trailers_; }
   void abort() noexcept override;
@@ -66,7 +68,7 @@ class RequestStream final : public ClientStream,
   void cancel() noexcept;
   Result<void> account(std::uint64_t bytes, bool last);
   bool write(std::string_view bytes, bool last, const Headers* trailers);
-  Task<Result<void>> send_slowly(std::span<const std::string_view> rest, bool last, Duration stall,
+  Task<Result<void>> send_slowly(std::vector<std::string_view> rest, bool last, Duration stall,
                                  const Headers* trailers);
   Result<void> sending_result() const;
   Result<BodyPiece> take();
@@ -103,6 +105,7 @@ class RequestStream final : public ClientStream,
   ResponseHead head_;
   Headers trailers_;
   PieceBuffer arriving_;
+  std::size_t unread_credit_ = 0;  // of the window: read, and not given back yet
   std::optional<Error> failure_;
 };
 

@@ -36,8 +36,10 @@ bool ServerConnection::Body::trailer(std::string_view name, std::string_view val
   trailer_bytes_ += 32 + name.size() + value.size();
   if (trailer_bytes_ > http1::ChunkedDecoder::kMaxTrailerBytes) return false;
   const TrailerFate fate = trailer_fate(header_id(name));
-  if (fate == TrailerFate::kKept && trailers_.size() < http1::ChunkedDecoder::kMaxTrailers)
-    trailers_.add(name, value);
+  if (fate == TrailerFate::kKept) {
+    if (!trailers_) trailers_ = make_pooled<Headers>();
+    if (trailers_->size() < http1::ChunkedDecoder::kMaxTrailers) trailers_->add(name, value);
+  }
   return fate != TrailerFate::kForbidden;
 }
 

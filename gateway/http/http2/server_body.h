@@ -6,6 +6,7 @@
 
 #include "gateway/http/http2/piece_buffer.h"
 #include "gateway/http/http2/server_connection.h"
+#include "gateway/runtime/pooled_allocator.h"
 #include "gateway/runtime/signal.h"
 
 namespace sluice::http2 {
@@ -21,7 +22,7 @@ class ServerConnection::Body final : public BodyReader {
   std::optional<std::uint64_t> length() const noexcept override { return length_; }
   std::uint64_t limit() const noexcept override { return limit_; }
   void set_limit(std::uint64_t max_bytes) noexcept override { limit_ = max_bytes; }
-  const Headers* trailers() const noexcept override { return &trailers_; }
+  const Headers* trailers() const noexcept override { return trailers_.get(); }
 
   void expect(std::optional<std::uint64_t> length, bool expects_continue) noexcept;
 
@@ -46,7 +47,7 @@ class ServerConnection::Body final : public BodyReader {
   Stream& stream_;
   Signal changed_;
   PieceBuffer arriving_;
-  Headers trailers_;
+  PooledPtr<Headers> trailers_;  // if there are any
   std::size_t trailer_bytes_ = 0;
   std::optional<std::uint64_t> length_;
   std::uint64_t limit_;

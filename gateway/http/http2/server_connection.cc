@@ -178,12 +178,12 @@ Task<void> ServerConnection::serve(Stream& stream) {
                          protocol,          stream.received_at(),
                          &stream,           proxies,
                          transport_->tls(), limits_.forward_client_certificate};
-    Child<Result<void>> work(
+    Cancellable<Result<void>> work(
         loop_, stream.refusal() ? handler_.refuse({*stream.refusal(), stream.writer(), transport_->peer(),
                                                    stream.received_at(), protocol})
                                 : handler_.serve(exposed));
     const Stream::WorkScope scope(stream, work);
-    const std::optional<Result<void>> outcome = co_await work.join();
+    const std::optional<Result<void>> outcome = co_await work;
     answered = outcome && *outcome && stream.writer().finished();
   }
   stream.work_ended(answered);

@@ -10,7 +10,7 @@ ServerConnection::Stream::Stream(ServerConnection& connection, std::int32_t id)
     : connection_(connection),
       id_(id),
       received_at_(connection.loop_.now()),
-      fields_(std::in_place, connection.limits_.head),
+      fields_(make_pooled<RequestFields>(connection.limits_.head)),
       out_(*connection.session_, connection.sender_, *this),
       body_(*this),
       writer_(*this),
@@ -72,11 +72,13 @@ void ServerConnection::Stream::close() noexcept {
 }
 
 void ServerConnection::Stream::has_unsent() noexcept {
-  if (!stalled_.running() && !ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
+  if (!ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
 }
 
 void ServerConnection::Stream::note_stall() {
-  if (closed_ || stalled_.running() || !out_.pending()) return;
+  if (closed_ || !out_.pending()) return;
+  if (out_.keep()) writer_.taken();
+  if (stalled_.running()) return;
   const TimePoint now = connection_.loop_.now();
   stalled_.begin(now);
   ++connection_.counts_.stalled_streams;
@@ -91,7 +93,7 @@ void ServerConnection::Stream::on_body_taken() {
       connection_.loop_.arm(stall_, connection_.loop_.now() + connection_.limits_.write_timeout);
     }
   }
-  if (!out_.lent()) writer_.room();
+  if (!out_.lent()) writer_.taken();
   reset_if_failing();
 }
 

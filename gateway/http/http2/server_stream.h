@@ -11,8 +11,9 @@
 #include "gateway/http/http2/server_connection.h"
 #include "gateway/http/http2/server_writer.h"
 #include "gateway/http/stall_clock.h"
-#include "gateway/runtime/child.h"
+#include "gateway/runtime/cancellable.h"
 #include "gateway/runtime/frame_pool.h"
+#include "gateway/runtime/pooled_allocator.h"
 
 namespace sluice::http2 {
 
@@ -40,7 +41,7 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
   OutgoingBody& out() noexcept { return out_; }
 
   // The head while it arrives; gone when it is complete.
-  RequestFields* fields() noexcept { return fields_ ? &*fields_ : nullptr; }
+  RequestFields* fields() noexcept { return fields_.get(); }
   // What is left of it is the head, or why it was refused. False if the request is malformed.
   bool complete_head();
   std::size_t head_bytes() const noexcept { return head_bytes_; }
@@ -81,14 +82,14 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
   ServerConnection& connection_;
   std::int32_t id_;
   TimePoint received_at_;
-  std::optional<RequestFields> fields_;
+  PooledPtr<RequestFields> fields_;
   RequestHead head_;
   std::size_t head_bytes_ = 0;  // as it was charged
   std::optional<Error> refusal_;
   OutgoingBody out_;
   Body body_;
   Writer writer_;
-  Child<Result<void>>* work_ = nullptr;
+  Cancellable<Result<void>>* work_ = nullptr;
   Timer stall_;
   StallClock stalled_;
   bool failing_ = false;  // its work ended in the middle of the answer
@@ -100,7 +101,9 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
 // Makes the task known that a reset cancels; forgotten when it ends, also when the connection is destroyed.
 class ServerConnection::Stream::WorkScope {
  public:
-  WorkScope(Stream& stream, Child<Result<void>>& work) noexcept : stream_(stream) { stream_.work_ = &work; }
+  WorkScope(Stream& stream, Cancellable<Result<void>>& work) noexcept : stream_(stream) {
+    stream_.work_ = &work;
+  }
   WorkScope(const WorkScope&) = delete;
   WorkScope& operator=(const WorkScope&) = delete;
   ~WorkScope() { stream_.work_ = nullptr; }

@@ -1,5 +1,8 @@
 #include "gateway/http/http2/server_writer.h"
 
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
 #include <cassert>
 #include <optional>
 #include <utility>
@@ -10,6 +13,13 @@
 #include "gateway/http/http_date.h"
 
 namespace sluice::http2 {
+namespace {
+
+// Of the content of all answers of a connection, in bytes: two writes' worth. What comes on top of it, at
+// most Room::kLeast for each of them and the piece that a write lends, waits for the client.
+constexpr std::size_t kMaxUnsent = 128 * 1024;
+
+}  // namespace
 
 // Bytes that are being lent. Whoever gives the write up half way leaves a torn answer: nothing may follow.
 class ServerConnection::Writer::Loan {
@@ -55,7 +65,7 @@ Task<Result<void>> ServerConnection::Writer::start(ResponseHead head) {
   } else {
     mode_ = Mode::kOpen;
   }
-  head_ = std::move(head);
+  head_ = make_pooled<ResponseHead>(std::move(head));
   return Result<void>();
 }
 
@@ -74,7 +84,27 @@ void ServerConnection::Writer::send_head(bool has_body) {
 
 Task<Result<void>> ServerConnection::Writer::flush() {
   if (state_ == State::kStarted) send_head(true);
-  return Result<void>();
+  if (stream_.out().empty() || room() > kLeast) return Result<void>();
+  return wait_for_room();
+}
+
+Task<Result<void>> ServerConnection::Writer::wait_for_room() {
+  while (state_ != State::kBroken && !stream_.out().empty() && room() == kLeast)
+    co_await room_.wait();
+  if (state_ == State::kBroken) co_return gone();
+  co_return Result<void>();
+}
+
+std::size_t ServerConnection::Writer::room() const noexcept {
+  const ServerConnection& connection = stream_.connection();
+  if (connection.sender_.blocked()) return kLeast;
+  nghttp2_session* session = connection.session_.get();
+  const std::int32_t window = std::min(nghttp2_session_get_stream_remote_window_size(session, stream_.id()),
+                                       nghttp2_session_get_remote_window_size(session));
+  const std::size_t admitted =
+      std::min<std::size_t>(kMaxUnsent, static_cast<std::size_t>(std::max(window, 0)));
+  const std::size_t unsent = connection.sender_.unsent_content();
+  return std::max(kLeast, admitted - std::min(admitted, unsent));
 }
 
 Task<Result<void>> ServerConnection::Writer::write(std::string_view bytes) {

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "gateway/http/http2/server_connection.h"
+#include "gateway/runtime/pooled_allocator.h"
 #include "gateway/runtime/signal.h"
 
 namespace sluice::http2 {
@@ -20,6 +20,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   Task<Result<void>> write(std::string_view bytes) override;
   Task<Result<void>> flush() override;
   Task<Result<void>> finish(std::string_view bytes, const Headers* trailers) override;
+  std::size_t room() const noexcept override;
   bool head_sent() const noexcept override { return state_ != State::kIdle; }
   bool content_sent() const noexcept override { return content_bytes_ != 0; }
   Duration client_stalled() const noexcept override;
@@ -28,7 +29,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   bool finished() const noexcept { return state_ == State::kFinished; }
 
   // From the stream: frames took bytes, or nothing can follow (`stalled`: the client took none for too long).
-  void room() { room_.notify_all(); }
+  void taken() { room_.notify_all(); }
   void give_up(bool stalled);
 
  private:
@@ -38,6 +39,7 @@ class ServerConnection::Writer final : public ResponseWriter {
 
   Task<Result<void>> send(std::string_view bytes);
   Task<Result<void>> wait_until_taken();
+  Task<Result<void>> wait_for_room();
   void send_head(bool has_body);
   Result<void> gone() const;
 
@@ -49,7 +51,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   bool stalled_ = false;
   std::uint64_t length_ = 0;  // Mode::kLength
   std::uint64_t content_bytes_ = 0;
-  std::optional<ResponseHead> head_;  // not yet given to the session
+  PooledPtr<ResponseHead> head_;  // not yet given to the session
 };
 
 }  // namespace sluice::http2

@@ -66,7 +66,7 @@ Result<ChatFormat> load_chat_format(const std::filesystem::path& directory) {
     const auto config = jinja::parse_json_value(*json);
     if (!config || config->dict() == nullptr) {
       return fail(ErrorKind::kConfig,
-                  path.string() + ": " + (config ? "not an object" : config.error().detail));
+                  path.string() + ": " + (config ? "not an object" : config.error().detail()));
     }
     format.source = template_source(config->dict()->find("chat_template"));
     format.bos_token = token_text(config->dict()->find("bos_token"));

@@ -40,7 +40,7 @@ Result<Tokenizer> Tokenizer::build(TokenizerSpec spec, const TokenizerOptions& o
   }
   VocabularyMap ids = spec.vocabulary;
   auto bpe = Bpe::build(std::move(spec.vocabulary), spec.merges, spec.whole_words);
-  if (!bpe) return fail(ErrorKind::kConfig, "tokenizer.json: " + bpe.error().detail);
+  if (!bpe) return fail(ErrorKind::kConfig, "tokenizer.json: " + bpe.error().detail());
 
   Tokenizer tokenizer(std::move(*bpe), options);
   tokenizer.pieces_ = std::move(pieces);
@@ -54,7 +54,7 @@ Result<Tokenizer> Tokenizer::build(TokenizerSpec spec, const TokenizerOptions& o
   }
   for (const std::string& pattern : spec.split_patterns) {
     auto split = SplitRegex::compile(pattern);
-    if (!split) return fail(ErrorKind::kConfig, "tokenizer.json: " + split.error().detail);
+    if (!split) return fail(ErrorKind::kConfig, "tokenizer.json: " + split.error().detail());
     tokenizer.splits_.push_back(std::move(*split));
   }
   tokenizer.add_prefix_space_ = spec.add_prefix_space;

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+#include <utility>
+
 #include "gateway/runtime/child.h"
 #include "tests/support/memory_gateway.h"
 #include "tests/support/recording_writer.h"
@@ -119,7 +122,8 @@ TEST_F(ForwarderTest, AClientsErrorClosesTheBackendInTheSameTurn) {
   for (const std::size_t operation : {1u, 2u, 3u}) {
     RecordingWriter client(gateway_.loop);
     client.fail_at(operation);
-    Child<Result<void>> run(gateway_.loop, forwarder_.handle(call_, client, CallNext({})));
+    Call call = call_;
+    Child<Result<void>> run(gateway_.loop, forwarder_.handle(call, client, CallNext({})));
     gateway_.t.turn();
     auto backend = gateway_.network.take("one:1");
     backend->send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + chunk("x"));
@@ -133,6 +137,51 @@ TEST_F(ForwarderTest, AClientsErrorClosesTheBackendInTheSameTurn) {
   }
   EXPECT_EQ(gateway_.endpoint().failures, 0u) << "not the backend's doing";
   EXPECT_EQ(gateway_.endpoint().in_flight, 0);
+}
+
+TEST_F(ForwarderTest, TheRequestIsLetGoWhenTheAnswerBeginsAndNoSooner) {
+  keep_body("{}");
+  const std::weak_ptr<Request> request = std::exchange(request_, nullptr);
+  run();
+  backend_->send(event_stream_head());
+  gateway_.t.turn();
+  EXPECT_FALSE(request.expired()) << "without content another endpoint may be asked";
+  backend_->send(chunk("data: x\n\n"));
+  gateway_.t.turn();
+  EXPECT_EQ(client_.body(), "data: x\n\n");
+  EXPECT_TRUE(request.expired());
+  backend_->send(kLastChunk);
+  gateway_.t.turn();
+  ASSERT_TRUE(run_->finished());
+  EXPECT_TRUE(*run_->result());
+}
+
+TEST_F(ForwarderTest, ARequestThatIsStillBeingSentStaysUntilItIs) {
+  gateway_.network.set_capacity(1024);
+  keep_body(std::string(10'000, 'x'));
+  const std::weak_ptr<Request> request = std::exchange(request_, nullptr);
+  run();
+  backend_->send(event_stream_head() + chunk("data: x\n\n"));
+  gateway_.t.turn();
+  EXPECT_EQ(client_.body(), "data: x\n\n") << "the answer does not wait for it";
+  EXPECT_FALSE(request.expired());
+  for (int i = 0; i < 20; ++i) {
+    backend_->received();
+    gateway_.t.turn();
+  }
+  EXPECT_TRUE(backend_->received().ends_with(std::string(10'000, 'x')));
+  EXPECT_TRUE(request.expired());
+}
+
+TEST_F(ForwarderTest, NoMoreIsReadAtOnceThanTheClientHasRoomFor) {
+  client_.set_room(600);
+  run();
+  const std::string content(5000, 'x');
+  backend_->send("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" + content);
+  gateway_.t.turn();
+  EXPECT_EQ(client_.body(), content);
+  for (const std::string& piece : client_.writes())
+    EXPECT_LE(piece.size(), 600u);
 }
 
 TEST_F(ForwarderTest, AClientThatStallsStopsTheReadingOfTheBackend) {
@@ -155,7 +204,7 @@ TEST_F(ForwarderTest, AClientThatStallsStopsTheReadingOfTheBackend) {
 
 TEST_F(ForwarderTest, AFailureOfTheClientsBodyIsToldInsteadOfTheBackends) {
   ScriptedBody body(gateway_.loop, {"some"}, false);
-  body.end_with({ErrorKind::kRequestTimeout, "slow"});
+  body.end_with(Error{ErrorKind::kRequestTimeout, "slow"});
   request_->live_body = &body;
   run();
   ASSERT_TRUE(run_->finished());

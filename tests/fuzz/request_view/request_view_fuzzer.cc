@@ -48,7 +48,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = parser.parse(edited_body);
   // Only the limit on members can stand against an added one.
   if (!again) {
-    require(again.error().detail.find("Too many members") != std::string::npos);
+    require(again.error().detail().find("Too many members") != std::string::npos);
     return 0;
   }
   require(again->model.view() == "other/model");

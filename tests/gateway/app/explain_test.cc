@@ -28,7 +28,7 @@ routes:
 std::string explain(const ImaginedRequest& request) {
   const config::LoadResult loaded = config::load_text(std::string(kText), "sluice.yaml");
   const Result<std::string> explained = explain_json(loaded.config.value(), request);
-  return explained ? *explained : "error: " + explained.error().detail;
+  return explained ? *explained : "error: " + explained.error().detail();
 }
 
 TEST(ExplainTest, NamesTheRouteItsTargetsAndWhyTheOthersWerePassedOver) {

@@ -50,7 +50,7 @@ TEST(ListenerPlan, AListenerWithAPortIsKnownByItThoughItsNameChanges) {
   const auto first = plan_listeners({listener("a", port)}, {}, 1, none, kTime);
   ASSERT_TRUE(first.has_value());
   const auto second = plan_listeners({listener("b", port)}, first->listeners, 1, none, kTime);
-  ASSERT_TRUE(second.has_value()) << second.error().detail;
+  ASSERT_TRUE(second.has_value()) << second.error().detail();
   EXPECT_TRUE(second->shards[0][0].sockets.empty());
 }
 
@@ -63,7 +63,7 @@ TEST(ListenerPlan, OneAddressThatCannotBeBoundFailsTheWholeAndGivesBackTheOthers
       plan_listeners({listener("good", free), listener("bad", taken->address())}, {}, 2, none, kTime);
   ASSERT_FALSE(plan.has_value());
   EXPECT_EQ(plan.error().kind, ErrorKind::kConfig);
-  EXPECT_NE(plan.error().detail.find(taken->address().to_string()), std::string::npos);
+  EXPECT_NE(plan.error().detail().find(taken->address().to_string()), std::string::npos);
   EXPECT_TRUE(ListenSocket::bind(free, {.reuse_port = false}).has_value());
 }
 

@@ -27,7 +27,7 @@ using ::testing::HasSubstr;
 
 std::unique_ptr<LogSink> open_file(const std::string& path) {
   auto sink = LogSink::open({.target = {LogTarget::Kind::kFile, path}});
-  if (!sink) throw std::runtime_error(sink.error().detail);
+  if (!sink) throw std::runtime_error(sink.error().detail());
   return *std::move(sink);
 }
 
@@ -109,7 +109,7 @@ TEST(LogSink, SaysWhyAFileCannotBeOpened) {
   const auto sink = LogSink::open({.target = {LogTarget::Kind::kFile, dir.file("")}});
   ASSERT_FALSE(sink);
   EXPECT_EQ(sink.error().kind, ErrorKind::kConfig);
-  EXPECT_THAT(sink.error().detail, HasSubstr("Is a directory"));
+  EXPECT_THAT(sink.error().detail(), HasSubstr("Is a directory"));
 }
 
 TEST(LogSink, DoesNotWaitForSomeoneToReadAFifo) {

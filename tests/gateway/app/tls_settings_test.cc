@@ -85,7 +85,7 @@ TEST(ListenerTls, WhatCannotBeUsedNamesTheListener) {
   const auto options = tls_accept_options(listener, keys, time);
   ASSERT_FALSE(options);
   EXPECT_EQ(options.error().kind, ErrorKind::kConfig);
-  EXPECT_TRUE(options.error().detail.starts_with("listener public: TLS: ")) << options.error().detail;
+  EXPECT_TRUE(options.error().detail().starts_with("listener public: TLS: ")) << options.error().detail();
 }
 
 TEST(ClusterTls, EqualSettingsShareAContextAlsoFromOneConfigurationToTheNext) {
@@ -111,7 +111,7 @@ TEST(ClusterTls, WhatCannotBeUsedNamesTheCluster) {
   cluster.tls->certificate->key = test_key("stranger");
   const auto made = ClusterTlsContexts::create({cluster}, nullptr);
   ASSERT_FALSE(made);
-  EXPECT_TRUE(made.error().detail.starts_with("cluster models: TLS: ")) << made.error().detail;
+  EXPECT_TRUE(made.error().detail().starts_with("cluster models: TLS: ")) << made.error().detail();
 }
 
 TEST(CertificateSeries, ComeAndGoWithTheConfiguration) {

@@ -12,7 +12,7 @@ TEST(Address, EveryFormIsReadAndPrintedAgain) {
   for (const char* text : {"0.0.0.0:8443", "127.0.0.1:0", "[::]:8443", "[2001:db8::1]:80", "gpu-1:8000",
                            "vllm.prod.svc:65535", "model_a:1", "unix:run/x.sock", "unix:/run/x:y.sock"}) {
     const Result<Address> address = parse_address(text);
-    ASSERT_TRUE(address.has_value()) << text << ": " << address.error().detail;
+    ASSERT_TRUE(address.has_value()) << text << ": " << address.error().detail();
     EXPECT_EQ(address->to_string(), text);
     EXPECT_EQ(parse_address(address->to_string()).value(), *address);
   }
@@ -69,7 +69,7 @@ TEST(Address, EveryMistakeIsNamed) {
   for (const BadAddress& bad : cases) {
     const Result<Address> address = parse_address(bad.text);
     ASSERT_FALSE(address.has_value()) << bad.text;
-    EXPECT_EQ(address.error().detail, bad.detail) << bad.text;
+    EXPECT_EQ(address.error().detail(), bad.detail) << bad.text;
     EXPECT_EQ(address.error().kind, ErrorKind::kConfig);
   }
 }

@@ -21,11 +21,11 @@ PrivateKey key(const std::string& name) {
 }
 std::string certificate_problem(const std::string& file) {
   const Result<Certificates> loaded = Certificates::load(path(file));
-  return loaded ? "none" : loaded.error().detail;
+  return loaded ? "none" : loaded.error().detail();
 }
 std::string key_problem(const std::string& file) {
   const Result<PrivateKey> loaded = PrivateKey::load(path(file));
-  return loaded ? "none" : loaded.error().detail;
+  return loaded ? "none" : loaded.error().detail();
 }
 
 TEST(Certificates, SayWhoseTheyAreAndHowLongTheyCount) {
@@ -81,7 +81,7 @@ TEST(Certificates, WhatCannotBeReadSaysWhyAndWhatToDo) {
             "holds no certificate; it needs PEM blocks that begin with -----BEGIN CERTIFICATE-----");
   EXPECT_NE(certificate_problem("torn.pem").find("holds a certificate that cannot be read ("),
             std::string::npos);
-  EXPECT_EQ(Certificates::load("/dev/zero").error().detail, "is larger than 1MiB, the limit of a PEM file");
+  EXPECT_EQ(Certificates::load("/dev/zero").error().detail(), "is larger than 1MiB, the limit of a PEM file");
 }
 
 TEST(PrivateKey, KnowsItsAlgorithm) {
@@ -105,7 +105,7 @@ TEST(PrivateKey, WhatCannotBeReadSaysWhyAndWhatToDo) {
 TEST(PrivateKey, BelongsToItsCertificateAlone) {
   EXPECT_TRUE(key("site-ec").check_use_with(certificates("site-ec")));
   EXPECT_TRUE(key("site-rsa").check_use_with(certificates("site-rsa")));
-  EXPECT_EQ(key("shop-ec").check_use_with(certificates("site-ec")).error().detail,
+  EXPECT_EQ(key("shop-ec").check_use_with(certificates("site-ec")).error().detail(),
             "is not the key of the certificate; take the file that was made together with it");
   EXPECT_FALSE(key("site-rsa").check_use_with(certificates("site-ec")));
 }
@@ -113,7 +113,7 @@ TEST(PrivateKey, BelongsToItsCertificateAlone) {
 TEST(PrivateKey, AWeakPairIsRefused) {
   const Result<void> checked = key("weak").check_use_with(certificates("weak"));
   ASSERT_FALSE(checked);
-  EXPECT_NE(checked.error().detail.find("key too small"), std::string::npos) << checked.error().detail;
+  EXPECT_NE(checked.error().detail().find("key too small"), std::string::npos) << checked.error().detail();
 }
 
 TEST(PrivateKey, IsEqualToItself) {
@@ -129,12 +129,12 @@ TEST(TlsCiphers, OnlySafeOnesOfTls12MayBeConfigured) {
   for (const char* unsafe : {"AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA256"}) {
     const Result<void> checked = check_tls12_cipher(unsafe);
     ASSERT_FALSE(checked) << unsafe;
-    EXPECT_NE(checked.error().detail.find("is not safe enough"), std::string::npos) << unsafe;
+    EXPECT_NE(checked.error().detail().find("is not safe enough"), std::string::npos) << unsafe;
   }
   for (const char* unknown : {"", "ALL", "HIGH:!MD5", "RC4-MD5", "TLS_AES_128_GCM_SHA256", "ecdhe"}) {
     const Result<void> checked = check_tls12_cipher(unknown);
     ASSERT_FALSE(checked) << unknown;
-    EXPECT_NE(checked.error().detail.find("is no cipher of TLS 1.2"), std::string::npos) << unknown;
+    EXPECT_NE(checked.error().detail().find("is no cipher of TLS 1.2"), std::string::npos) << unknown;
   }
 }
 

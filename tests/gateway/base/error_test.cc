@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <utility>
 
 #include "gateway/base/result.h"
 
@@ -36,6 +37,32 @@ TEST(Error, FailCarriesKindDetailAndRetryRule) {
   EXPECT_EQ(r.error().kind, ErrorKind::kUpstreamReset);
   EXPECT_EQ(r.error().fault(), Fault::kUpstream);
   EXPECT_EQ(r.error().retriable, Retriable::kReused);
+}
+
+// The frame of every coroutine has places for several.
+static_assert(sizeof(Error) <= 16);
+
+TEST(Error, KeepsItsTextsThroughCopiesAndMoves) {
+  Error error(ErrorKind::kInvalidBody, "detail", Retriable::kAlways, "param");
+  Error copy = error;
+  copy.set_param("another");
+  EXPECT_EQ(error.param(), "param") << "a copy's texts are its own";
+  EXPECT_EQ(copy.detail(), "detail");
+  EXPECT_EQ(copy.retriable, Retriable::kAlways);
+  error = copy;
+  EXPECT_EQ(error.param(), "another");
+  const Error moved = std::move(error);
+  EXPECT_EQ(moved.kind, ErrorKind::kInvalidBody);
+  EXPECT_EQ(moved.detail(), "detail");
+}
+
+TEST(Error, WithoutTextsHasEmptyOnes) {
+  Error error(ErrorKind::kInternal);
+  EXPECT_EQ(error.detail(), "");
+  EXPECT_EQ(error.param(), "");
+  error.set_param("model");
+  EXPECT_EQ(error.param(), "model");
+  EXPECT_EQ(error.detail(), "");
 }
 
 }  // namespace

@@ -49,9 +49,9 @@ TEST(IpNetworkTest, RefusesWhatIsNoNetwork) {
     const auto network = IpNetwork::parse(text);
     ASSERT_FALSE(network) << text;
     EXPECT_EQ(network.error().kind, ErrorKind::kConfig);
-    EXPECT_TRUE(network.error().detail.starts_with("must be an IP network")) << network.error().detail;
+    EXPECT_TRUE(network.error().detail().starts_with("must be an IP network")) << network.error().detail();
   }
-  EXPECT_EQ(IpNetwork::parse("10.1.0.0/8").error().detail,
+  EXPECT_EQ(IpNetwork::parse("10.1.0.0/8").error().detail(),
             "has bits set behind its first 8; write the network's first address, or a longer prefix");
 }
 

@@ -16,7 +16,7 @@ TEST(PatternTest, MatchesTheWholeText) {
 }
 
 TEST(PatternTest, WhatIsWrongWithAnExpressionIsRe2sWord) {
-  EXPECT_EQ(Pattern::compile("(a").error().detail, "missing ): (a");
+  EXPECT_EQ(Pattern::compile("(a").error().detail(), "missing ): (a");
   EXPECT_EQ(Pattern::compile("a(?=b)").error().kind, ErrorKind::kConfig);
   EXPECT_EQ(Pattern::compile(R"((a)\1)").error().kind, ErrorKind::kConfig);
 }

@@ -53,7 +53,7 @@ TEST(Target, WhatIsAcceptedBecomesCanonical) {
        }) {
     std::string rewritten;
     const auto target = parse_target(c.raw, rewritten);
-    ASSERT_TRUE(target.has_value()) << c.raw << ": " << target.error().detail;
+    ASSERT_TRUE(target.has_value()) << c.raw << ": " << target.error().detail();
     EXPECT_EQ(target->authority, c.authority) << c.raw;
     EXPECT_EQ(target->path, c.path) << c.raw;
     EXPECT_EQ(target->query, c.query) << c.raw;

@@ -85,7 +85,7 @@ TEST(RequestView, AbsentAndNullMembersHaveTheirDefaults) {
 
 TEST(RequestView, DecodesEscapesOfTheModelAndOfNames) {
   const Parsed request(R"({"m\u006fdel":"a\/b\u00e9\ud83d\ude00\n\"","\u0073tream":true})");
-  ASSERT_TRUE(request.view) << request.view.error().detail;
+  ASSERT_TRUE(request.view) << request.view.error().detail();
   EXPECT_EQ(request->model.view(), "a/b\xc3\xa9\xf0\x9f\x98\x80\n\"");
   EXPECT_TRUE(request->stream);
 }
@@ -137,8 +137,8 @@ TEST_P(RequestViewRefuses, WithAMessageThatHelps) {
   const Parsed request(GetParam().body);
   ASSERT_FALSE(request.view) << GetParam().body;
   EXPECT_EQ(request.view.error().kind, ErrorKind::kInvalidBody);
-  EXPECT_THAT(request.view.error().detail, HasSubstr(GetParam().message)) << GetParam().body;
-  EXPECT_EQ(request.view.error().param, GetParam().param) << GetParam().body;
+  EXPECT_THAT(request.view.error().detail(), HasSubstr(GetParam().message)) << GetParam().body;
+  EXPECT_EQ(request.view.error().param(), GetParam().param) << GetParam().body;
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -18,7 +18,7 @@ TEST(SocketConnector, ConnectsToAName) {
   SocketWorld world;
   const auto listener = world.listen(kAnyPort);
   const auto connected = world.connect(Address::tcp("localhost", listener->address().port));
-  EXPECT_TRUE(connected.has_value()) << connected.error().detail;
+  EXPECT_TRUE(connected.has_value()) << connected.error().detail();
   // The second time from the resolver's cache.
   EXPECT_TRUE(world.connect(Address::tcp("localhost", listener->address().port)).has_value());
 }
@@ -34,7 +34,7 @@ TEST(SocketConnector, ARefusedConnectionSaysWhereAndMayBeRetried) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind, ErrorKind::kConnectFailed);
   EXPECT_EQ(refused.error().retriable, Retriable::kAlways);
-  EXPECT_NE(refused.error().detail.find(closed.to_string()), std::string::npos);
+  EXPECT_NE(refused.error().detail().find(closed.to_string()), std::string::npos);
 
   const auto missing = world.connect(Address::unix_socket("/tmp/sluice-no-such-socket"));
   ASSERT_FALSE(missing.has_value());

@@ -130,7 +130,7 @@ TEST(FileWatch, AFolderThatIsNotThereIsAnError) {
   const auto watch = FileWatch::open(world.loop, {"/nowhere/at/all/sluice.yaml"}, [] {});
   ASSERT_FALSE(watch.has_value());
   EXPECT_EQ(watch.error().kind, ErrorKind::kConfig);
-  EXPECT_NE(watch.error().detail.find("/nowhere/at/all"), std::string::npos);
+  EXPECT_NE(watch.error().detail().find("/nowhere/at/all"), std::string::npos);
 }
 
 }  // namespace

@@ -50,7 +50,7 @@ TEST(Listener, ADestroyedOneTakesNoMoreConnections) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().kind, ErrorKind::kConnectFailed);
   // Not "reset", which would mean that the kernel still took the connection.
-  EXPECT_NE(refused.error().detail.find("refused"), std::string::npos) << refused.error().detail;
+  EXPECT_NE(refused.error().detail().find("refused"), std::string::npos) << refused.error().detail();
 }
 
 TEST(Listener, APortInUseIsAnErrorThatNamesItAndTheReason) {
@@ -61,8 +61,8 @@ TEST(Listener, APortInUseIsAnErrorThatNamesItAndTheReason) {
   const auto second = ListenSocket::bind(first->address(), alone);
   ASSERT_FALSE(second.has_value());
   EXPECT_EQ(second.error().kind, ErrorKind::kConfig);
-  EXPECT_NE(second.error().detail.find(first->address().to_string()), std::string::npos);
-  EXPECT_NE(second.error().detail.find("in use"), std::string::npos) << second.error().detail;
+  EXPECT_NE(second.error().detail().find(first->address().to_string()), std::string::npos);
+  EXPECT_NE(second.error().detail().find("in use"), std::string::npos) << second.error().detail();
 }
 
 TEST(Listener, ANameIsNotAnAddressToListenOn) {
@@ -76,7 +76,7 @@ TEST(Listener, TwoSocketsShareAPortAndBothAccept) {
   const auto first = world.listen(kAnyPort);
   std::vector<std::unique_ptr<Transport>> by_second;
   Result<ListenSocket> socket = ListenSocket::bind(first->address(), {});
-  ASSERT_TRUE(socket.has_value()) << socket.error().detail;
+  ASSERT_TRUE(socket.has_value()) << socket.error().detail();
   Listener second(world.loop, world.watch, std::move(*socket),
                   [&](std::unique_ptr<Transport> t) { by_second.push_back(std::move(t)); });
   std::vector<std::unique_ptr<Transport>> clients;
@@ -224,7 +224,7 @@ TEST(Listener, AnAdoptedSocketServesWhatWaitsInItsQueue) {
   auto client = world.connect(address);
   ASSERT_TRUE(client.has_value());
   auto adopted = ListenSocket::adopt(bound->release());
-  ASSERT_TRUE(adopted.has_value()) << adopted.error().detail;
+  ASSERT_TRUE(adopted.has_value()) << adopted.error().detail();
   EXPECT_EQ(adopted->address(), address);
   const Listener listener(world.loop, world.watch, std::move(*adopted),
                           [&](std::unique_ptr<Transport> t) { world.accepted.push_back(std::move(t)); });

@@ -81,7 +81,7 @@ class TlsConnectorTest : public ::testing::Test, public TlsObserver {
 
 TEST_F(TlsConnectorTest, GivesATransportThatSpeaksTls) {
   const Connected connected = connect();
-  ASSERT_TRUE(connected) << connected.error().detail;
+  ASSERT_TRUE(connected) << connected.error().detail();
   EXPECT_EQ((*connected)->tls()->version, "TLSv1.3");
   EXPECT_EQ(far_.server->tls()->server_name, "backend.test");
   EXPECT_EQ(resumed_, std::vector<bool>{false});
@@ -103,7 +103,7 @@ TEST_F(TlsConnectorTest, AServerThatIsNotTrustedIsAFailedConnectThatMayBeTriedEl
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::kConnectFailed);
   EXPECT_EQ(refused.error().retriable, Retriable::kAlways);
-  EXPECT_EQ(refused.error().detail,
+  EXPECT_EQ(refused.error().detail(),
             "TLS with backend.test:8443: certificate verify failed: unable to get local issuer certificate");
   EXPECT_EQ(failures_, std::vector{TlsFailure::kCertificate});
 }
@@ -120,7 +120,7 @@ TEST_F(TlsConnectorTest, WhatFailsBelowIsPassedOn) {
   far_.refuses = true;
   const Connected refused = connect();
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().detail, "refused");
+  EXPECT_EQ(refused.error().detail(), "refused");
   EXPECT_TRUE(failures_.empty());
 }
 

@@ -77,7 +77,7 @@ TEST(AccessLogTest, AnEncryptedConnectionAndItsClientAreTold) {
 
 TEST(AccessLogTest, AnErrorIsNamedWithItsFault) {
   ExchangeRecord r = record();
-  r.note_error({ErrorKind::kUpstreamCut, "the backend closed"});
+  r.note_error(Error{ErrorKind::kUpstreamCut, "the backend closed"});
   EXPECT_NE(access_log_line(r).find(
                 "\"error\":\"upstream_cut\",\"fault\":\"upstream\",\"detail\":\"the backend closed\""),
             std::string::npos);

@@ -212,7 +212,7 @@ TEST(WeightsTest, AThousandRequestsAreSplitNinetyToTenExactly) {
   EXPECT_EQ(gateway.network.requests("canary:1"), 100u);
   std::map<std::string, int> by_cluster;
   for (const ExchangeRecord& r : gateway.sink.records)
-    ++by_cluster[r.cluster];
+    ++by_cluster[std::string(r.cluster)];
   EXPECT_EQ(by_cluster, (std::map<std::string, int>{{"canary", 100}, {"stable", 900}}));
   EXPECT_EQ(gateway.leftovers(), "");
 }

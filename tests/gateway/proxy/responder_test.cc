@@ -53,22 +53,22 @@ TEST_F(ResponderTest, EveryKindOfErrorIsAWholeAnswerInTheOpenAiShape) {
 
 TEST_F(ResponderTest, TheMemberAtFaultIsNamed) {
   Error error{ErrorKind::kInvalidBody, "you must provide a model parameter"};
-  error.param = "model";
+  error.set_param("model");
   EXPECT_TRUE(answer(error));
   EXPECT_NE(client_.body().find("\"param\":\"model\""), std::string::npos);
 }
 
 TEST_F(ResponderTest, AWrongMethodIsToldTheMethodsOfItsTargetOrAllThereAre) {
-  EXPECT_TRUE(answer({ErrorKind::kMethodNotAllowed, ""}, false, "GET, POST"));
+  EXPECT_TRUE(answer(Error{ErrorKind::kMethodNotAllowed, ""}, false, "GET, POST"));
   EXPECT_EQ(client_.head().headers.get("allow"), "GET, POST");
   RecordingWriter other(t_.loop);
-  Child<Result<void>> run(t_.loop, respond({ErrorKind::kMethodNotAllowed, ""}, other, false));
+  Child<Result<void>> run(t_.loop, respond(Error{ErrorKind::kMethodNotAllowed, ""}, other, false));
   EXPECT_EQ(other.head().headers.get("allow"), "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS");
 }
 
 TEST_F(ResponderTest, InAStreamOfEventsTheErrorIsAnEventAndStaysAnError) {
   start_answer();
-  const Result<void> outcome = answer({ErrorKind::kUpstreamCut, "cut"}, true);
+  const Result<void> outcome = answer(Error{ErrorKind::kUpstreamCut, "cut"}, true);
   ASSERT_FALSE(outcome);
   EXPECT_EQ(outcome.error().kind, ErrorKind::kUpstreamCut);
   EXPECT_TRUE(client_.body().starts_with("data: {\"error\":{"));
@@ -79,14 +79,14 @@ TEST_F(ResponderTest, InAStreamOfEventsTheErrorIsAnEventAndStaysAnError) {
 
 TEST_F(ResponderTest, InAnyOtherAnswerNothingCanBeSaid) {
   start_answer();
-  EXPECT_EQ(answer({ErrorKind::kUpstreamCut, "cut"}).error().kind, ErrorKind::kUpstreamCut);
+  EXPECT_EQ(answer(Error{ErrorKind::kUpstreamCut, "cut"}).error().kind, ErrorKind::kUpstreamCut);
   EXPECT_EQ(client_.body(), "");
   EXPECT_EQ(client_.finishes(), 0);
 }
 
 TEST_F(ResponderTest, AClientThatIsGoneIsTheResult) {
   client_.fail_at(1);
-  EXPECT_EQ(answer({ErrorKind::kNoEndpoint, ""}).error().kind, ErrorKind::kClientGone);
+  EXPECT_EQ(answer(Error{ErrorKind::kNoEndpoint, ""}).error().kind, ErrorKind::kClientGone);
 }
 
 }  // namespace

@@ -109,7 +109,7 @@ TEST(RouteTableTest, AnUnknownModelsNameIsCutInTheErrorsText) {
   const RequestHead h = head(Method::kPost, "/");
   const BodyWithModel body(std::string(5000, 'm'));
   const auto route = routes.match(*routes.match(h, kPeer), h, kPeer, body.view());
-  EXPECT_LT(route.error().detail.size(), 400u);
+  EXPECT_LT(route.error().detail().size(), 400u);
 }
 
 }  // namespace

@@ -114,5 +114,101 @@ TEST_F(TaskTest, ASleepEndsAtItsDeadlineAndNotBefore) {
   EXPECT_EQ(trace_.lines, (std::vector<std::string>{"ran 0", "end 0"}));
 }
 
+// What a coroutine does before it gives its place to another.
+Task<std::string> first_then(Trace& trace, Loop& loop, Task<std::string> next) {
+  Scope scope{trace, "first"};
+  co_await sleep_until(loop, loop.now() + std::chrono::seconds(1));
+  co_return co_await become(std::move(next));
+}
+
+Task<std::string> second(Trace& trace, Loop& loop) {
+  Scope scope{trace, "second"};
+  trace.lines.push_back("begin second");
+  co_await sleep_until(loop, loop.now() + std::chrono::seconds(1));
+  co_return "done";
+}
+
+Task<void> take(Task<std::string> task, std::string& out) {
+  out = co_await task;
+}
+
+TEST_F(TaskTest, ATaskThatTakesACoroutinesPlaceBeginsWhenThatIsGoneAndAnswersForIt) {
+  TaskGroup group;
+  std::string result;
+  group.spawn(take(first_then(trace_, loop_, second(trace_, loop_)), result));
+  EXPECT_TRUE(trace_.lines.empty());
+  advance(std::chrono::seconds(2));
+  EXPECT_EQ(trace_.lines, (std::vector<std::string>{"end first", "begin second"}));
+  EXPECT_EQ(result, "");
+  advance(std::chrono::seconds(2));
+  EXPECT_EQ(result, "done");
+  EXPECT_EQ(trace_.lines.back(), "end second");
+  EXPECT_EQ(group.size(), 0u);
+}
+
+TEST_F(TaskTest, CancellingReachesTheTaskThatTookACoroutinesPlace) {
+  std::string result;
+  {
+    TaskGroup group;
+    group.spawn(take(first_then(trace_, loop_, second(trace_, loop_)), result));
+    advance(std::chrono::seconds(2));
+  }
+  EXPECT_EQ(trace_.lines, (std::vector<std::string>{"end first", "begin second", "end second"}));
+  EXPECT_EQ(result, "");
+}
+
+TEST_F(TaskTest, AChainOfTasksThatTakeEachOthersPlaceAnswersTheOneWhoAsked) {
+  auto count_down = [](auto& self, int n) -> Task<int> {
+    if (n == 0) co_return 7;
+    co_return co_await become(self(self, n - 1));
+  };
+  TaskGroup group;
+  int result = 0;
+  auto run = [](Task<int> task, int& out) -> Task<void> { out = co_await task; };
+  group.spawn(run(count_down(count_down, 10'000), result));
+  EXPECT_EQ(result, 7);
+}
+
+TEST_F(TaskTest, AValueTakesACoroutinesPlaceToo) {
+  TaskGroup group;
+  std::string result;
+  group.spawn(take(first_then(trace_, loop_, std::string("at once")), result));
+  advance(std::chrono::seconds(2));
+  EXPECT_EQ(result, "at once");
+}
+
+TEST_F(TaskTest, AnExceptionOfATaskThatTookACoroutinesPlaceReachesTheOneWhoAsked) {
+  auto broken = []() -> Task<int> {
+    throw std::logic_error("broken");
+    co_return 0;
+  };
+  auto outer = [&]() -> Task<int> { co_return co_await become(broken()); };
+  bool caught = false;
+  auto run = [](Task<int> task, bool& out) -> Task<void> {
+    try {
+      (void)co_await task;
+    } catch (const std::logic_error&) {
+      out = true;
+    }
+  };
+  TaskGroup group;
+  group.spawn(run(outer(), caught));
+  EXPECT_TRUE(caught);
+}
+
+TEST_F(TaskTest, ATaskWithoutAValueTakesAPlaceToo) {
+  auto inner = [](Trace& trace) -> Task<void> {
+    trace.lines.push_back("inner");
+    co_return;
+  };
+  auto outer = [&](Trace& trace) -> Task<void> {
+    Scope scope{trace, "outer"};
+    co_await become(inner(trace));
+  };
+  TaskGroup group;
+  group.spawn(outer(trace_));
+  EXPECT_EQ(trace_.lines, (std::vector<std::string>{"end outer", "inner"}));
+}
+
 }  // namespace
 }  // namespace sluice

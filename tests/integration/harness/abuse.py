@@ -132,14 +132,18 @@ class Attacker(http2.FrameWire):
 class Scene:
     """A gateway with a backend that serves, a bystander, and the gateway's memory before anybody attacks."""
 
-    def __init__(self, t, protocol, **options):
+    def __init__(self, t, protocol, answer_bytes=6, **options):
         self._t, self._protocol = t, protocol
         self.attacks = 0
+        counting = threading.Lock()
 
         def serve(request, connection):
-            if request.get("x-by") != "stander":
+            if request.get("x-by") == "stander":
+                connection.send(answer(b"served"))
+                return
+            with counting:
                 self.attacks += 1
-            connection.send(answer(b"served"))
+            connection.send(answer(bytes(answer_bytes)))
 
         self.backend = t.serving(serve)
         listener = protocol.listener(options.pop("http", None), options.pop("tls", None))

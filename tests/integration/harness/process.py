@@ -131,7 +131,8 @@ class Process:
         self._popen.wait()
 
     def resident_bytes(self):
-        return self._memory("VmRSS:")
+        """Memory that it has written to; not the pages of its program, which it shares with its like."""
+        return self._memory("RssAnon:")
 
     def forget_peak(self):
         """From here on peak_resident_bytes() counts anew (proc(5), clear_refs)."""

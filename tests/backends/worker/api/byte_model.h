@@ -19,7 +19,7 @@ inline ServedModel byte_model() {
   spec.added_tokens = {{kTurnToken, "<|turn|>", true, false}, {kEndToken, "<|end|>", true, false}};
   spec.prefix = {kTurnToken};
   auto tokenizer = text::Tokenizer::build(std::move(spec));
-  if (!tokenizer) throw std::runtime_error(tokenizer.error().detail);
+  if (!tokenizer) throw std::runtime_error(tokenizer.error().detail());
   ServedModel model{.tokenizer = std::move(*tokenizer)};
   model.names = {"m", "alias"};
   model.root = "/models/m";
@@ -31,7 +31,7 @@ inline ServedModel byte_model() {
   auto format = text::ChatTemplate::parse(
       "{% for m in messages %}{% if m.role == 'bad' %}{{ raise_exception('no such role') }}{% endif %}"
       "[{{ m.role }}:{{ m.content }}]{% endfor %}{% if add_generation_prompt %}>{% endif %}{{ mood }}");
-  if (!format) throw std::runtime_error(format.error().detail);
+  if (!format) throw std::runtime_error(format.error().detail());
   model.chat_template = std::move(*format);
   return model;
 }

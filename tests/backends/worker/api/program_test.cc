@@ -78,7 +78,7 @@ TEST(PortReservation, HoldsAPortThatRefusesConnectionsUntilItIsListenedOn) {
   EXPECT_NE(reservation->address().port, 0);
   EXPECT_TRUE(is_refused(reservation->address()));
   auto socket = ListenSocket::bind(reservation->address(), {.reuse_port = false});
-  ASSERT_TRUE(socket) << socket.error().detail;
+  ASSERT_TRUE(socket) << socket.error().detail();
   EXPECT_EQ(socket->address(), reservation->address());
   EXPECT_FALSE(is_refused(reservation->address()));
 }
@@ -88,7 +88,7 @@ TEST(PortReservation, SaysThatAPortIsTaken) {
   ASSERT_TRUE(socket);
   const auto reservation = PortReservation::take(socket->address());
   ASSERT_FALSE(reservation);
-  EXPECT_EQ(reservation.error().detail,
+  EXPECT_EQ(reservation.error().detail(),
             "cannot listen on " + socket->address().to_string() + ": bind: Address already in use");
 }
 

@@ -27,7 +27,7 @@ class ShippedModel : public ::testing::TestWithParam<const char*> {
 
   static ServedModel load_model(const LoadedEngine& loaded) {
     auto model = load_served_model(directory(), loaded.generation);
-    if (!model) throw std::runtime_error(model.error().detail);
+    if (!model) throw std::runtime_error(model.error().detail());
     model->names = {"tiny"};
     model->max_model_len = loaded.engine->options().max_model_len;
     model->vocab_size = loaded.engine->vocab_size();

@@ -22,7 +22,7 @@ const std::filesystem::path kSource = SLUICE_SOURCE_DIR;
 
 jinja::Value goldens(const char* file) {
   const auto text = text::read_text_file(kSource / "tests/backends/worker/goldens" / file, 64 << 20);
-  if (!text) throw std::runtime_error(text.error().detail);
+  if (!text) throw std::runtime_error(text.error().detail());
   return jinja::parse_json_value(*text).value();
 }
 

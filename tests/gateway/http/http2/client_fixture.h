@@ -91,7 +91,7 @@ class Http2Client : public ::testing::Test, public ClientConnection::Owner {
     Answer out;
     const auto failed = [&out](const Error& error) {
       out.error = error.kind;
-      out.detail = error.detail;
+      out.detail = error.detail();
       out.retriable = error.retriable;
     };
     Result<ResponseHead> h = co_await stream.read_head(loop.now() + seconds(600));

@@ -75,5 +75,31 @@ TEST_F(OutgoingBodyTest, ABodyThatIsGivenUpHoldsNoMemory) {
   EXPECT_LE(body_.memory(), 64u);
 }
 
+TEST_F(OutgoingBodyTest, WhatIsLentIsKeptOnceAndDroppedWhenItWasTaken) {
+  const std::string piece(10'000, 'p');
+  EXPECT_FALSE(body_.keep()) << "there is nothing to keep";
+  EXPECT_TRUE(body_.write("small"));
+  EXPECT_FALSE(body_.write(piece));
+  EXPECT_EQ(sender_.unsent_content(), 10'005u);
+  EXPECT_TRUE(body_.keep());
+  EXPECT_FALSE(body_.lent());
+  EXPECT_FALSE(body_.write(piece));
+  EXPECT_FALSE(body_.keep()) << "a second piece waits where it is";
+  EXPECT_TRUE(body_.lent());
+  give(window_update(1, 20'005));
+  turn();
+  EXPECT_TRUE(body_.empty());
+  EXPECT_EQ(sender_.unsent_content(), 0u);
+  EXPECT_LE(body_.memory(), 2 * OutgoingBody::kBufferBytes);
+}
+
+TEST_F(OutgoingBodyTest, WhatIsAbandonedIsNoLongerUnsent) {
+  const std::string piece(10'000, 'p');
+  EXPECT_FALSE(body_.write(piece));
+  body_.abandon();
+  body_.abandon();
+  EXPECT_EQ(sender_.unsent_content(), 0u);
+}
+
 }  // namespace
 }  // namespace sluice::http2::test

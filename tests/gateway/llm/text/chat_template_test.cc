@@ -24,7 +24,7 @@ Result<std::string> render(std::string_view source, const jinja::Dict& variables
 
 std::string refusal(std::string_view source, const jinja::RenderLimits& limits = {}) {
   const auto rendered = render(source, {}, limits);
-  return rendered ? "rendered: " + *rendered : rendered.error().detail;
+  return rendered ? "rendered: " + *rendered : rendered.error().detail();
 }
 
 TEST(ChatTemplate, RendersAsJinja2Does) {
@@ -37,7 +37,7 @@ TEST(ChatTemplate, RendersAsJinja2Does) {
     const std::string& source = *entry.find("template")->text();
     const auto rendered = render(source, *entry.find("variables")->dict());
     if (const jinja::Value* expected = entry.find("output")) {
-      EXPECT_EQ(rendered ? *rendered : "error: " + rendered.error().detail, *expected->text()) << source;
+      EXPECT_EQ(rendered ? *rendered : "error: " + rendered.error().detail(), *expected->text()) << source;
     } else {
       EXPECT_FALSE(rendered.has_value()) << source << "\nrendered " << *rendered;
     }
@@ -51,7 +51,7 @@ TEST(ChatTemplate, WhatTheSubsetLacksIsRefusedAtLoadWithItsLine) {
     const auto parsed = ChatTemplate::parse(source);
     EXPECT_FALSE(parsed.has_value()) << source;
     if (!parsed) EXPECT_EQ(parsed.error().kind, ErrorKind::kConfig);
-    return parsed ? std::string() : parsed.error().detail;
+    return parsed ? std::string() : parsed.error().detail();
   };
   EXPECT_EQ(refused("a\nb\n{% macro m() %}{% endmacro %}"),
             "chat template, line 3: the statement macro is not supported");
@@ -75,7 +75,7 @@ TEST(ChatTemplate, TheTemplatesOwnExceptionReachesTheCaller) {
   const auto rendered = render("\n{{ raise_exception('roles must alternate') }}");
   ASSERT_FALSE(rendered.has_value());
   EXPECT_EQ(rendered.error().kind, ErrorKind::kInvalidBody);
-  EXPECT_EQ(rendered.error().detail, "chat template, line 2: roles must alternate");
+  EXPECT_EQ(rendered.error().detail(), "chat template, line 2: roles must alternate");
 }
 
 std::string many(const std::string& piece, int times) {

@@ -14,7 +14,7 @@ inline std::string fixture(const std::string& file) {
 
 inline Tokenizer load_style(const std::string& style, const TokenizerOptions& options = {}) {
   auto tokenizer = Tokenizer::load(fixture(style + ".tokenizer.json"), options);
-  if (!tokenizer) throw std::runtime_error(tokenizer.error().detail);
+  if (!tokenizer) throw std::runtime_error(tokenizer.error().detail());
   return std::move(*tokenizer);
 }
 

@@ -65,13 +65,13 @@ TEST_P(BrokenTokenizer, IsRefusedByName) {
   auto spec = parse_tokenizer_json(replaced(json, GetParam().from, GetParam().to));
   const Error error = spec ? Tokenizer::build(std::move(*spec)).error() : spec.error();
   EXPECT_EQ(error.kind, ErrorKind::kConfig);
-  EXPECT_THAT(error.detail, HasSubstr(GetParam().message));
+  EXPECT_THAT(error.detail(), HasSubstr(GetParam().message));
 }
 
 TEST(TokenizerJson, AMissingFileIsNamed) {
   const auto tokenizer = Tokenizer::load(fixture("nowhere.json"));
   ASSERT_FALSE(tokenizer.has_value());
-  EXPECT_THAT(tokenizer.error().detail, HasSubstr("nowhere.json"));
+  EXPECT_THAT(tokenizer.error().detail(), HasSubstr("nowhere.json"));
 }
 
 }  // namespace

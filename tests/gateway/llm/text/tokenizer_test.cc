@@ -34,7 +34,7 @@ TEST_P(TokenizerGoldens, EncodesAsTheIndependentReferenceDoes) {
   for (const simdjson::dom::element golden : goldens["cases"].get_array().value()) {
     const std::string_view text = golden["text"].get_string().value();
     const auto bare = tokenizer.encode(text, {.add_special_tokens = false});
-    ASSERT_TRUE(bare.has_value()) << bare.error().detail;
+    ASSERT_TRUE(bare.has_value()) << bare.error().detail();
     EXPECT_EQ(*bare, ids(golden["ids"].value())) << text;
     EXPECT_EQ(tokenizer.encode(text, {.add_special_tokens = false, .match_added_tokens = false}).value(),
               ids(golden["plain_ids"].value()))

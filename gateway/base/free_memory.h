@@ -1,6 +1,6 @@
 #pragma once
 
-namespace sluice::http2 {
+namespace sluice {
 
 // Empties a string and frees its memory. Assigning an empty one does not: libstdc++ keeps the capacity, for
 // `{}` and for std::string() alike.
@@ -9,4 +9,4 @@ void free_memory(String& text) noexcept {
   String().swap(text);
 }
 
-}  // namespace sluice::http2
+}  // namespace sluice
