@@ -89,7 +89,7 @@ for verb, leave in WAYS.items():
         def stalled():
             before = sluice.streams()
             after = sluice.streams()
-            return before and after and before[0]["response_bytes"] == after[0]["response_bytes"] > 1_000_000
+            return before and after and before[0]["response_bytes"] == after[0]["response_bytes"] > 100_000
         sluice.wait_until(stalled, "the answer has filled the client's window")
         leave(client)
         gone(sluice, backend)

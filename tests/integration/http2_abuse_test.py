@@ -154,7 +154,7 @@ def bomb(name, first, index):
             attacker.wire.leave()
 
         attack()
-        before = stage.peak = stage.sluice.resident_bytes()
+        before = stage.peak = stage.memory()
         for _ in range(10):
             attack()
         stage.watch()
@@ -192,7 +192,7 @@ def _(scene):
 
     # What 128 exchanges need at once is the pools' from then on.
     attack()
-    before = stage.peak = stage.sluice.resident_bytes()
+    before = stage.peak = stage.memory()
     attack()
     stage.unharmed(before)
 
@@ -204,7 +204,7 @@ def shut_windows(size):
     def _(scene):
         stage = scene(http={"write_timeout": "500ms"}, answer_bytes=size)
         stage.bystander.serves(200)  # the log's buffer, which the gateway has anyway, is full of lines once
-        before = stage.peak = stage.sluice.resident_bytes()
+        before = stage.peak = stage.memory()
         attacker = stage.attacker((frames.INITIAL_WINDOW_SIZE, 0))
         attacker.send(*(attacker.head() for _ in range(100)))
         stage.sluice.wait_until(lambda: stage.attacks == 100, "the backend has answered")

@@ -131,7 +131,10 @@ class Process:
         self._popen.wait()
 
     def resident_bytes(self):
-        """Memory that it has written to; not the pages of its program, which it shares with its like."""
+        return self._memory("VmRSS:")
+
+    def anonymous_bytes(self):
+        """The part of its memory that it has written to: not the pages of the program, which come as they are used."""
         return self._memory("RssAnon:")
 
     def forget_peak(self):
