@@ -1,5 +1,6 @@
 #include "gateway/app/gateway.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -52,6 +53,8 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
       inherited_(std::move(inherited)),
       control_(time, system_seed()),
       control_hangups_(control_),
+      heap_return_(
+          control_, [this] { return open_connections() + open_streams(); }, [this] { give_back_memory(); }),
       discovery_(
           control_, control_metrics_, log_,
           [this](DnsClientOptions dns) { return std::make_unique<AresDnsClient>(control_, std::move(dns)); },
@@ -127,6 +130,14 @@ std::int64_t Gateway::open_connections() const {
   for (const BoundListener& l : listeners_)
     open += l.limit->open.load(std::memory_order_relaxed);
   return open;
+}
+
+void Gateway::give_back_memory() {
+  control_metrics_
+      .counter("sluice_memory_returns_total",
+               "Times that what a peak had left free was given back to the system.")
+      .add();
+  ::malloc_trim(0);
 }
 
 std::vector<Address> Gateway::addresses() const {

@@ -15,6 +15,7 @@
 #include "gateway/app/certificate_series.h"
 #include "gateway/app/discovery.h"
 #include "gateway/app/handover.h"
+#include "gateway/app/heap_return.h"
 #include "gateway/app/inherited_sockets.h"
 #include "gateway/app/listener_plan.h"
 #include "gateway/app/log_sink.h"
@@ -129,6 +130,7 @@ class Gateway {
   void publish_discovered(const std::string& cluster, const std::vector<config::Endpoint>& endpoints);
   void adopt_listeners(std::vector<BoundListener> listeners);
   void sample_endpoints();
+  void give_back_memory();
   void watch_config();
   // On the listeners of the configuration in force; the admin's are not counted.
   std::int64_t open_connections() const;
@@ -160,6 +162,7 @@ class Gateway {
   TimePoint started_at_ = control_.now();
   HangupWatch control_hangups_;
   Metrics control_metrics_;
+  HeapReturn heap_return_;
   Signal reload_ended_{control_};
   bool reloading_ = false;
   std::size_t reloads_waiting_ = 0;

@@ -297,7 +297,7 @@ def _(t):
     assert (status, headers["allow"]) == (405, "GET, PUT"), headers
     listed = ask(sluice, "GET", "/")[2]
     assert "/status" in listed and "POST /drain" in listed and "PUT  /log-level" in listed, listed
-    assert ask(sluice, "POST", "/diff", b"x" * (1 << 21))[0] == 413
+    assert ask(sluice, "POST", "/diff", b"x" * ((1 << 20) + 1))[0] == 413
 
 
 @test("sluicectl says what to do when nobody answers, and with a wrong command line")
