@@ -27,9 +27,9 @@ std::unexpected<Error> cannot_listen(const Address& address, const char* what) {
               "cannot listen on " + address.to_string() + ": " + what + ": " + std::strerror(errno));
 }
 
-// What the kernel keeps of a connection's bytes that its peer's window has no room for (tcp(7)). It would take
-// megabytes, for each client that reads slowly: this is as much as two large blocks, and the rest stays with
-// the backend.
+// What the kernel keeps of a connection's bytes that its peer's window has no room for (tcp(7)). It would
+// take megabytes, for each client that reads slowly: this is as much as two large blocks, and the rest stays
+// with the backend.
 constexpr int kMaxUnsentBytes = 128 * 1024;
 
 void set(int fd, int level, int option, int value = 1) {

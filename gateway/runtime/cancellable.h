@@ -16,8 +16,8 @@ namespace sluice {
 //   ... a timer that calls work.cancel() ...
 //   std::optional<Result<void>> outcome = co_await work;   // nullopt: it was cancelled
 //
-// Lives in a frame that ends no later than the one that awaits it; awaited once. cancel() must not be called from inside the task; before the await it does nothing. Threads:
-// its loop's only.
+// Lives in a frame that ends no later than the one that awaits it; awaited once. cancel() must not be called
+// from inside the task; before the await it does nothing. Threads: its loop's only.
 template <class T>
 class Cancellable {
  public:

@@ -75,7 +75,7 @@ LIBRARIES = {
 # The system's own headers and the compiler's; the C++ library's have neither a slash nor an ending.
 _SYSTEM = re.compile(
     r"(sys|netinet|arpa|linux|net)/\w+\.h|termios\.h|\w*intrin\.h|cpuid\.h|sanitizer/\w+\.h|"
-    r"(unistd|spawn|fcntl|poll|signal|pthread|sched|netdb|dlfcn|stdlib|string|stdio|errno|time|stdint|stddef)\.h")
+    r"(unistd|spawn|fcntl|poll|signal|pthread|sched|netdb|dlfcn|stdlib|string|stdio|errno|time|stdint|stddef|malloc)\.h")
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)', re.MULTILINE)
 _FREE = ("tests/", "perf/")
 

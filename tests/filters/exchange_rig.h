@@ -51,13 +51,13 @@ inline std::shared_ptr<const RouteTable> one_route(ExchangeScript script) {
 // One exchange with a client of the test's, as the proxy would make it.
 class ExchangeRig {
  public:
-  ExchangeRig(TestLoop& t, std::shared_ptr<const RouteTable> routes, RequestHead head,
+  ExchangeRig(TestLoop& t, const std::shared_ptr<const RouteTable>& routes, RequestHead head,
               std::vector<std::string> body = {}, bool announce_length = true)
       : body_reader(t.loop, std::move(body), announce_length),
         client(t.loop),
         head_(std::move(head)),
         stream_{head_, body_reader, client, "10.1.2.3:4000", "HTTP/1.1", t.loop.now()},
-        exchange(stream_, std::move(routes)),
+        exchange(stream_, routes),
         t_(t) {
     exchange.record.id = "request-1";
     exchange.request->length = body_reader.length();

@@ -13,8 +13,9 @@ TEST(TargetChoiceFilterTest, TargetsAreChosenExactlyByWeightAndNotedInTheRecord)
   TestLoop t;
   const ExchangeScript script = [](Exchange&, ResponseWriter& out) { return answer_ok(out); };
   // The filter only hands the pointers on.
-  auto* const stable = reinterpret_cast<UpstreamCluster*>(std::uintptr_t{64});
-  auto* const canary = reinterpret_cast<UpstreamCluster*>(std::uintptr_t{128});
+  std::uint64_t places[2] = {};
+  auto* const stable = reinterpret_cast<UpstreamCluster*>(&places[0]);
+  auto* const canary = reinterpret_cast<UpstreamCluster*>(&places[1]);
   const ExchangeChain chain =
       chain_of<Exchange>(std::make_unique<TargetChoiceFilter>(std::vector<WeightedTarget>{
                              {stable, "stable", 90}, {canary, "canary", 10}, {stable, "never", 0}}),

@@ -39,7 +39,7 @@ class Documents {
       default:
         std::swap(tokens[at], tokens[below(tokens.size())]);
     }
-    if (tokens.empty()) tokens.push_back("{");
+    if (tokens.empty()) tokens.emplace_back("{");
   }
 
   std::size_t below(std::size_t n) { return random_() % n; }
@@ -58,23 +58,23 @@ class Documents {
   }
 
   void array(std::vector<std::string>& tokens, int depth) {
-    tokens.push_back("[");
+    tokens.emplace_back("[");
     for (std::size_t i = 0, n = below(6); i < n; ++i) {
-      if (i > 0) tokens.push_back(",");
+      if (i > 0) tokens.emplace_back(",");
       value(tokens, depth);
     }
-    tokens.push_back("]");
+    tokens.emplace_back("]");
   }
 
   void object(std::vector<std::string>& tokens, int depth) {
-    tokens.push_back("{");
+    tokens.emplace_back("{");
     for (std::size_t i = 0, n = below(4); i < n; ++i) {
-      if (i > 0) tokens.push_back(",");
+      if (i > 0) tokens.emplace_back(",");
       tokens.push_back("\"k" + std::to_string(names_++) + "\"");
-      tokens.push_back(":");
+      tokens.emplace_back(":");
       value(tokens, depth);
     }
-    tokens.push_back("}");
+    tokens.emplace_back("}");
   }
 
   std::mt19937 random_;

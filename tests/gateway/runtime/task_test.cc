@@ -123,7 +123,7 @@ Task<std::string> first_then(Trace& trace, Loop& loop, Task<std::string> next) {
 
 Task<std::string> second(Trace& trace, Loop& loop) {
   Scope scope{trace, "second"};
-  trace.lines.push_back("begin second");
+  trace.lines.emplace_back("begin second");
   co_await sleep_until(loop, loop.now() + std::chrono::seconds(1));
   co_return "done";
 }
@@ -198,7 +198,7 @@ TEST_F(TaskTest, AnExceptionOfATaskThatTookACoroutinesPlaceReachesTheOneWhoAsked
 
 TEST_F(TaskTest, ATaskWithoutAValueTakesAPlaceToo) {
   auto inner = [](Trace& trace) -> Task<void> {
-    trace.lines.push_back("inner");
+    trace.lines.emplace_back("inner");
     co_return;
   };
   auto outer = [&](Trace& trace) -> Task<void> {
