@@ -121,9 +121,12 @@ Task<Result<void>> Forwarder::relay_body(Call& call, ClientStream& upstream, Res
     if (!next) {
       if (!upstream.has_buffered()) {
         Task<Result<void>> flushing = out.flush();
-        if (!flushing.await_ready()) upstream.pause();
+        const bool waits = !flushing.await_ready();
+        if (waits) upstream.pause();
         Result<void> flushed = co_await flushing;
         if (!flushed) co_return flushed;
+        // The client's time is not the backend's, which may have been held up by it.
+        if (waits) deadline = loop_.now() + call.timeouts->between_tokens;
       }
       Result<BodyPiece> piece = co_await upstream.read(deadline, &out);
       if (!piece) co_return fail(reason(upload.get(), std::move(piece.error())));

@@ -1,14 +1,13 @@
 #include "filters/upstream_call/upstream_call_filter.h"
 
-#include <utility>
-
 #include "gateway/llm/request_edits.h"
 #include "gateway/proxy/call.h"
 
 namespace sluice {
 
 Task<Result<void>> UpstreamCallFilter::handle(Exchange& exchange, ResponseWriter& client, ExchangeNext) {
-  Call& call = exchange.call.emplace(Call{.request = std::move(exchange.request),
+  Call& call = exchange.call.emplace(Call{.request = exchange.request,
+                                          .kept_for_others = &exchange.request,
                                           .target = exchange.target,
                                           .tags = exchange.tags,
                                           .timeouts = &exchange.route->timeouts,

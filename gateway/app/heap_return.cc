@@ -18,8 +18,9 @@ void HeapReturn::look() {
   loop_.arm(timer_, loop_.now() + kInterval);
   const std::int64_t open = open_();
   peak_ = std::max(peak_, open);
-  if (open > peak_ / 2 || peak_ - open < kLeastDrop) return;
+  if (open > peak_ / 2 || peak_ - open < kLeastDrop || loop_.now() < not_before_) return;
   peak_ = open;
+  not_before_ = loop_.now() + kLeastPause;
   give_back_();
 }
 

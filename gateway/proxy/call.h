@@ -16,10 +16,11 @@ class UpstreamCluster;
 struct EndpointState;
 
 // One upstream call: a request, where it goes, the edits it is sent with, and when it must have what. Cheap
-// to copy. It may outlive the exchange that caused it and refers to none; what it learns goes to `record`,
-// which its owner keeps alive as long as the call.
+// to copy. What it points at outlives it; what it learns goes to `record`.
 struct Call {
   std::shared_ptr<const Request> request = {};
+  // Where the request is kept for another call, should this one fail.
+  std::shared_ptr<Request>* kept_for_others = nullptr;
   UpstreamCluster* target = nullptr;
   // Only endpoints of the target that have all of these will do; null or empty: any. Lives as long as the
   // route's chain.
@@ -33,7 +34,10 @@ struct Call {
 
   // The answer has begun, so that nobody will send the request again: its body and heads need not stay for
   // the minutes that the answer takes. Whoever is still sending it holds it on his own.
-  void answered() noexcept { request.reset(); }
+  void answered() noexcept {
+    request.reset();
+    if (kept_for_others != nullptr) kept_for_others->reset();
+  }
 };
 
 }  // namespace sluice

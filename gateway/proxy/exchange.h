@@ -35,7 +35,7 @@ struct Exchange : ListNode<Exchange> {
   Result<RouteTable::HeadMatch> head_match;
   const Route* route = nullptr;  // final after the body view
 
-  // The call's, once there is one.
+  // Null when its answer has begun.
   std::shared_ptr<Request> request = std::allocate_shared<Request>(PooledAllocator<Request>());
   // Set by the target choice, whose route keeps what they point at.
   UpstreamCluster* target = nullptr;

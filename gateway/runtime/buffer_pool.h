@@ -56,7 +56,6 @@ class BufferPool {
   // one turn; where many are in use at the same time they wait for clients that do not read, and so would the
   // next one: a small block holds less.
   BlockSize for_reading(std::size_t most) const noexcept {
-    if (large_bytes_ <= kSmallBytes) return most <= kTinyBytes ? BlockSize::kTiny : BlockSize::kLarge;
     if (most <= kTinyBytes) return BlockSize::kTiny;
     if (most <= kPageBytes) return BlockSize::kPage;
     const bool many = in_use_[static_cast<std::size_t>(BlockSize::kLarge)] * large_bytes_ >= kMaxLargeInUse;

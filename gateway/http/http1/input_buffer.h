@@ -47,7 +47,7 @@ class InputBuffer {
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
   // Reads in a row without a wait: a peer that sends as fast as it is read must not keep the loop from its
-  // other connections, of which a turn may have a hundred. 3 blocks are 48 or 192 KiB.
+  // other connections, of which a turn may have a hundred. 3 blocks are at most 192 KiB.
   static constexpr int kMaxEagerReads = 3;
   int eager_reads_ = 0;
   // The last read filled its buffer, so another one is worth a system call before waiting.

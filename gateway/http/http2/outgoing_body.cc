@@ -31,28 +31,14 @@ bool OutgoingBody::write(std::string_view bytes) {
   sender_.content_added(bytes.size());
   const bool fits = size() + bytes.size() <= kBufferBytes;
   if (fits) {
-    // Each time: a client that always leaves one byte unread must not make it grow.
-    drop_taken();
+    // What was sent is dropped each time: a client that always leaves one byte unread must not make it grow.
+    buffer_.erase(0, std::exchange(begin_, 0));
     buffer_.append(bytes);
   } else {
     borrowed_ = bytes;
   }
   resume();
   return fits;
-}
-
-void OutgoingBody::drop_taken() noexcept {
-  buffer_.erase(0, std::exchange(begin_, 0));
-  if (buffer_.empty() && buffer_.capacity() > 2 * kBufferBytes) free_memory(buffer_);
-}
-
-bool OutgoingBody::keep() {
-  if (borrowed_.empty() || buffer_.size() - begin_ > kBufferBytes) return false;
-  drop_taken();
-  buffer_.reserve(buffer_.size() + borrowed_.size());
-  buffer_.append(borrowed_);
-  borrowed_ = {};
-  return true;
 }
 
 void OutgoingBody::end(const Headers* trailers) {
@@ -104,7 +90,6 @@ void OutgoingBody::move(std::string_view frame_header, std::size_t bytes) {
   sender_.append(borrowed_.substr(0, bytes - of_buffer));
   borrowed_.remove_prefix(bytes - of_buffer);
   sender_.content_gone(bytes);
-  if (empty()) drop_taken();
   listener_.on_body_taken();
 }
 

@@ -18,8 +18,8 @@ class FrameSender;
 
 // The bytes of one message's body on their way into DATA frames, and the trailers behind them. Small pieces
 // are copied into a buffer of at most kBufferBytes, so that many of them make one frame and their writer need
-// not wait; a piece that does not fit is lent until the frames have taken it, or until keep(). What the
-// peer's windows do not admit stays here.
+// not wait; a piece that does not fit is lent until the frames have taken it. What the peer's windows do not
+// admit stays here.
 //
 // Threads: the session's loop. Must outlive the session's stream, or be abandoned.
 class OutgoingBody {
@@ -48,17 +48,14 @@ class OutgoingBody {
   // Takes the bytes and returns true, or borrows them until lent() is false again or abandon().
   bool write(std::string_view bytes);
   bool lent() const noexcept { return !borrowed_.empty(); }
-  // Copies what is lent, which may take its time, while whoever lent it has a whole block for it. Once: not
-  // on top of what was kept before. False if nothing was.
-  bool keep();
   // Nothing follows what was written; `trailers` may be null.
   void end(const Headers* trailers);
   // Nothing more is sent, borrowed bytes are not looked at again.
   void abandon() noexcept;
 
   bool empty() const noexcept { return begin_ == buffer_.size() && borrowed_.empty(); }
-  // Of the buffer, in bytes: at most twice kBufferBytes, however slowly the peer takes what is in it, and a
-  // piece that was kept.
+  std::size_t size() const noexcept { return buffer_.size() - begin_ + borrowed_.size(); }
+  // Of the buffer, in bytes: at most twice kBufferBytes, however slowly the peer takes what is in it.
   std::size_t memory() const noexcept { return buffer_.capacity(); }
   // Bytes, or the end that was announced, have yet to be taken by frames: a shut window holds back both.
   bool pending() const noexcept { return !abandoned_ && (!empty() || (ended_ && !end_packed_)); }
@@ -69,8 +66,6 @@ class OutgoingBody {
 
  private:
   void resume();
-  void drop_taken() noexcept;
-  std::size_t size() const noexcept { return buffer_.size() - begin_ + borrowed_.size(); }
 
   nghttp2_session& session_;
   FrameSender& sender_;

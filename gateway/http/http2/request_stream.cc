@@ -287,9 +287,8 @@ Task<Result<ResponseHead>> RequestStream::read_head(TimePoint deadline, const Ro
   co_return std::move(head_);
 }
 
-// The window stays as it is: what the reader has taken waits elsewhere, and must not be followed by as much.
 void RequestStream::pause() noexcept {
-  unread_credit_ += arriving_.give_back();
+  give_back(arriving_.give_back());
   arriving_.trim();
 }
 
@@ -305,7 +304,7 @@ Result<BodyPiece> RequestStream::take() {
 }
 
 Task<Result<BodyPiece>> RequestStream::read(TimePoint deadline, const Room* /*room*/) {
-  give_back(std::exchange(unread_credit_, 0) + arriving_.give_back());
+  give_back(arriving_.give_back());
   if (!arriving_.empty()) return take();
   if (ended_) {
     arriving_.clear();

@@ -105,7 +105,6 @@ class RequestStream final : public ClientStream,
   ResponseHead head_;
   Headers trailers_;
   PieceBuffer arriving_;
-  std::size_t unread_credit_ = 0;  // of the window: read, and not given back yet
   std::optional<Error> failure_;
 };
 

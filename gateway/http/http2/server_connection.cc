@@ -2,6 +2,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "gateway/http/http2/server_session.h"
@@ -248,6 +249,18 @@ void ServerConnection::drop_unsent() noexcept {
   const std::uint8_t* frame = nullptr;
   while (nghttp2_session_mem_send(session_.get(), &frame) > 0)
     continue;
+}
+
+// Content that waits for the connection's window or the socket, in bytes: what its own stream's window does
+// not admit takes room from no other.
+std::size_t ServerConnection::admitted_unsent() noexcept {
+  std::size_t bytes = sender_.unsent_content();
+  stalled_.for_each([&](Stream& stream) {
+    const std::int32_t window = nghttp2_session_get_stream_remote_window_size(session_.get(), stream.id());
+    const std::size_t size = stream.out().size();
+    bytes -= size - std::min(size, static_cast<std::size_t>(std::max(window, 0)));
+  });
+  return bytes;
 }
 
 void ServerConnection::end_if_done() noexcept {

@@ -68,6 +68,7 @@ class ServerConnection final : public DownstreamConnection,
   struct Starting;
   struct Closed;
   struct Unsent;
+  struct Stalled;
 
   enum class State : std::uint8_t {
     kOpen,
@@ -102,6 +103,7 @@ class ServerConnection final : public DownstreamConnection,
   void count_cut(Cut reason) noexcept;
   void end(State state) noexcept;
   void drop_unsent() noexcept;
+  std::size_t admitted_unsent() noexcept;
   void end_if_done() noexcept;
   void last_goaway();
   void count_reset();
@@ -155,6 +157,7 @@ class ServerConnection final : public DownstreamConnection,
   IntrusiveList<Stream, Starting> starting_;
   IntrusiveList<Stream, Closed> closed_;
   IntrusiveList<Stream, Unsent> unsent_;
+  IntrusiveList<Stream, Stalled> stalled_;
   TaskGroup tasks_;
 };
 

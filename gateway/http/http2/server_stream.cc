@@ -72,15 +72,14 @@ void ServerConnection::Stream::close() noexcept {
 }
 
 void ServerConnection::Stream::has_unsent() noexcept {
-  if (!ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
+  if (!stalled_.running() && !ListNode<Unsent>::linked()) connection_.unsent_.push_back(*this);
 }
 
 void ServerConnection::Stream::note_stall() {
-  if (closed_ || !out_.pending()) return;
-  if (out_.keep()) writer_.taken();
-  if (stalled_.running()) return;
+  if (closed_ || stalled_.running() || !out_.pending()) return;
   const TimePoint now = connection_.loop_.now();
   stalled_.begin(now);
+  connection_.stalled_.push_back(*this);
   ++connection_.counts_.stalled_streams;
   connection_.loop_.arm(stall_, now + connection_.limits_.write_timeout);
 }
@@ -101,6 +100,7 @@ void ServerConnection::Stream::end_stall() noexcept {
   stall_.disarm();
   if (!stalled_.running()) return;
   stalled_.end(connection_.loop_.now());
+  ListNode<Stalled>::unlink();
   --connection_.counts_.stalled_streams;
 }
 

@@ -23,6 +23,7 @@ class ServerConnection::Stream final : public ListNode<ServerConnection>,
                                        public ListNode<Starting>,
                                        public ListNode<Closed>,
                                        public ListNode<Unsent>,
+                                       public ListNode<Stalled>,
                                        public StreamCanceller,
                                        private OutgoingBody::Listener {
  public:

@@ -37,7 +37,7 @@ class ServerConnection::Writer::Loan {
   Writer& writer_;
 };
 
-ServerConnection::Writer::Writer(Stream& stream) : stream_(stream), room_(stream.connection().loop_) {}
+ServerConnection::Writer::Writer(Stream& stream) : stream_(stream), taken_(stream.connection().loop_) {}
 
 Duration ServerConnection::Writer::client_stalled() const noexcept {
   return stream_.stalled_for();
@@ -90,20 +90,20 @@ Task<Result<void>> ServerConnection::Writer::flush() {
 
 Task<Result<void>> ServerConnection::Writer::wait_for_room() {
   while (state_ != State::kBroken && !stream_.out().empty() && room() == kLeast)
-    co_await room_.wait();
+    co_await taken_.wait();
   if (state_ == State::kBroken) co_return gone();
   co_return Result<void>();
 }
 
 std::size_t ServerConnection::Writer::room() const noexcept {
-  const ServerConnection& connection = stream_.connection();
+  ServerConnection& connection = stream_.connection();
   if (connection.sender_.blocked()) return kLeast;
   nghttp2_session* session = connection.session_.get();
   const std::int32_t window = std::min(nghttp2_session_get_stream_remote_window_size(session, stream_.id()),
                                        nghttp2_session_get_remote_window_size(session));
   const std::size_t admitted =
       std::min<std::size_t>(kMaxUnsent, static_cast<std::size_t>(std::max(window, 0)));
-  const std::size_t unsent = connection.sender_.unsent_content();
+  const std::size_t unsent = connection.admitted_unsent();
   return std::max(kLeast, admitted - std::min(admitted, unsent));
 }
 
@@ -150,7 +150,7 @@ Task<Result<void>> ServerConnection::Writer::send(std::string_view bytes) {
 Task<Result<void>> ServerConnection::Writer::wait_until_taken() {
   const Loan loan(*this);
   while (stream_.out().lent())
-    co_await room_.wait();
+    co_await taken_.wait();
   if (state_ == State::kBroken) co_return gone();
   co_return Result<void>();
 }
@@ -159,7 +159,7 @@ void ServerConnection::Writer::give_up(bool stalled) {
   stalled_ = stalled;
   state_ = State::kBroken;
   head_.reset();
-  room_.notify_all();
+  taken_.notify_all();
 }
 
 }  // namespace sluice::http2

@@ -29,7 +29,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   bool finished() const noexcept { return state_ == State::kFinished; }
 
   // From the stream: frames took bytes, or nothing can follow (`stalled`: the client took none for too long).
-  void taken() { room_.notify_all(); }
+  void taken() { taken_.notify_all(); }
   void give_up(bool stalled);
 
  private:
@@ -44,7 +44,7 @@ class ServerConnection::Writer final : public ResponseWriter {
   Result<void> gone() const;
 
   Stream& stream_;
-  Signal room_;
+  Signal taken_;
   State state_ = State::kIdle;
   Mode mode_ = Mode::kNoBody;
   bool is_head_ = false;

@@ -28,12 +28,6 @@ TEST(BufferPoolTest, ABlockIsNoLargerThanWhatMayBeRead) {
   }
 }
 
-TEST(BufferPoolTest, NoBlockIsLargerThanTheLargeOneOfTheSettings) {
-  const BufferPool pool(BufferPool::kPageBytes);
-  EXPECT_EQ(pool.for_reading(SIZE_MAX), BlockSize::kLarge);
-  EXPECT_EQ(pool.for_reading(BufferPool::kSmallBytes), BlockSize::kLarge);
-}
-
 // A thousand clients that do not read must not hold a thousand large blocks.
 TEST(BufferPoolTest, WhereManyLargeBlocksWaitTheNextReadGetsASmallOne) {
   BufferPool pool;

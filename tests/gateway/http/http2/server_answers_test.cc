@@ -136,5 +136,48 @@ TEST(Http2Drain, AStreamThatArrivesBesideThePingsAnswerIsNotServed) {
   EXPECT_TRUE(s.handler.seen.empty());
 }
 
+// What other streams' own windows hold back leaves the connection's window, and the socket, to the others.
+TEST(Http2ServerAnswers, RoomIsWhatTheWindowsAdmitLessWhatWaitsForThem) {
+  ServedHttp2 s({}, 0);
+  Signal go(s.t.loop);
+  std::vector<std::size_t> room(4);
+  std::size_t next = 0;
+  const std::string piece(60'000, 'x');
+  s.handler.script = [&](ServerStream& stream) -> Task<Result<void>> {
+    const std::size_t me = next++;
+    (void)co_await stream.client.start(ResponseHead{});
+    if (me < 3) co_return co_await stream.client.finish(piece);
+    co_await go.wait();
+    room[0] = stream.client.room();
+    (void)co_await stream.client.write("some");
+    room[1] = stream.client.room();
+    co_return co_await stream.client.finish({});
+  };
+  for (int i = 0; i < 4; ++i)
+    (void)s.peer->get("/");
+  s.peer->turn();
+  EXPECT_EQ(s.counts.stalled_streams, 3);
+  s.peer->widen(7, 50'000);
+  s.peer->turn();
+  go.notify_all();
+  s.peer->turn();
+  EXPECT_EQ(room[0], 50'000u);
+  EXPECT_EQ(room[1], 50'000u - 4);
+  EXPECT_EQ(s.peer->answer(7).body, "some");
+}
+
+TEST(Http2ServerAnswers, ThereIsAlwaysALittleRoom) {
+  ServedHttp2 s({}, 0);
+  std::size_t room = 0;
+  s.handler.script = [&](ServerStream& stream) -> Task<Result<void>> {
+    (void)co_await stream.client.start(ResponseHead{});
+    room = stream.client.room();
+    co_return co_await stream.client.finish({});
+  };
+  (void)s.peer->get("/");
+  s.peer->turn();
+  EXPECT_EQ(room, Room::kLeast);
+}
+
 }  // namespace
 }  // namespace sluice::http2::test
