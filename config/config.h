@@ -29,7 +29,7 @@ struct Http {
   std::uint64_t min_body_rate = 1024;  // bytes per second; 0 turns the check off
   Duration body_grace = std::chrono::seconds(5);
   Duration write_timeout = std::chrono::seconds(60);
-  std::uint32_t max_streams = 128;  // on one HTTP/2 connection; 0: HTTP/2 is not spoken
+  std::uint32_t max_streams = 100;  // on one HTTP/2 connection; 0: HTTP/2 is not spoken
 
   bool operator==(const Http&) const = default;
 };

@@ -26,7 +26,7 @@ struct ServerLimits {
   Duration write_timeout = std::chrono::seconds(60);  // a client that takes no byte for so long is cut
   std::uint64_t min_body_rate = 1024;                 // bytes per second, once body_grace is used up; 0: none
   Duration body_grace = std::chrono::seconds(5);
-  std::uint32_t max_streams = 128;  // at a time, on one HTTP/2 connection; 0: HTTP/2 is not spoken
+  std::uint32_t max_streams = 100;  // at a time, on one HTTP/2 connection; 0: HTTP/2 is not spoken
   std::shared_ptr<const std::vector<IpNetwork>> trusted_proxies =
       {};  // shared with the listener's other connections
   bool forward_client_certificate = false;

@@ -154,7 +154,7 @@ def bomb(name, first, index):
             attacker.wire.leave()
 
         attack()
-        before = stage.peak = stage.memory()
+        before = stage.peak = stage.sluice.resident_bytes()
         for _ in range(10):
             attack()
         stage.watch()
@@ -190,9 +190,8 @@ def _(scene):
         assert answered >= 100, (answered, refused)
         attacker.wire.leave()
 
-    # What 128 exchanges need at once is the pools' from then on.
-    attack()
-    before = stage.peak = stage.memory()
+    stage.bystander.serves(200)
+    before = stage.peak = stage.sluice.resident_bytes()
     attack()
     stage.unharmed(before)
 
@@ -204,7 +203,7 @@ def shut_windows(size):
     def _(scene):
         stage = scene(http={"write_timeout": "500ms"}, answer_bytes=size)
         stage.bystander.serves(200)  # the log's buffer, which the gateway has anyway, is full of lines once
-        before = stage.peak = stage.memory()
+        before = stage.peak = stage.sluice.resident_bytes()
         attacker = stage.attacker((frames.INITIAL_WINDOW_SIZE, 0))
         attacker.send(*(attacker.head() for _ in range(100)))
         stage.sluice.wait_until(lambda: stage.attacks == 100, "the backend has answered")

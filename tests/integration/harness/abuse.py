@@ -162,11 +162,8 @@ class Scene:
         another.serves(20)
         another.leave()
 
-    def memory(self):
-        return self.sluice.anonymous_bytes()
-
     def watch(self):
-        self.peak = max(self.peak, self.memory())
+        self.peak = max(self.peak, self.sluice.resident_bytes())
 
     def cuts(self):
         """Connections that the gateway has cut, by reason."""
@@ -178,7 +175,7 @@ class Scene:
         """Runs `attack(attacker)`, which must be cut with GOAWAY and one of the codes, be counted as one of the
         reasons, cost little memory, and harm nobody."""
         counted = lambda: sum(self.cuts().get(reason, 0) for reason in reasons)
-        before, cuts = self.memory(), counted()
+        before, cuts = self.sluice.resident_bytes(), counted()
         self.peak = before
         attacker = self.attacker()
         attack(attacker)

@@ -133,10 +133,6 @@ class Process:
     def resident_bytes(self):
         return self._memory("VmRSS:")
 
-    def anonymous_bytes(self):
-        """The part of its memory that it has written to: not the pages of the program, which come as they are used."""
-        return self._memory("RssAnon:")
-
     def forget_peak(self):
         """From here on peak_resident_bytes() counts anew (proc(5), clear_refs)."""
         pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")
