@@ -13,6 +13,9 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(SLUICE_SANITIZE "" CACHE STRING "Comma-separated sanitizers, for example address,undefined")
 option(SLUICE_FUZZ "Build the libFuzzer targets" OFF)
+option(SLUICE_TRAIN "Build programs that note what they execute, for perf/train" OFF)
+set(SLUICE_PROFILE "${CMAKE_SOURCE_DIR}/perf/profile/sluice.profdata" CACHE FILEPATH
+    "What perf/train noted, by which optimised programs are laid out; empty: nothing")
 
 find_program(SLUICE_CCACHE ccache)
 if(SLUICE_CCACHE)
@@ -36,6 +39,17 @@ else()
     add_compile_options(-flto=thin)
     add_link_options(-flto=thin -Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/thinlto-cache
                      -Wl,--thinlto-cache-policy,cache_size_bytes=500m)
+  endif()
+  if(SLUICE_TRAIN)
+    add_compile_options(-fprofile-generate)
+    add_link_options(-fprofile-generate)
+  elseif(EXISTS "${SLUICE_PROFILE}")
+    # Code that changed since, or never ran in training, has no profile: that is no defect of the code.
+    set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${SLUICE_PROFILE})
+    file(SHA256 ${SLUICE_PROFILE} SLUICE_PROFILE_HASH)
+    add_compile_options(-fprofile-use=${SLUICE_PROFILE} -Wno-profile-instr-unprofiled
+                        -Wno-profile-instr-out-of-date -Wno-backend-plugin)
+    add_compile_definitions(SLUICE_PROFILE_HASH=${SLUICE_PROFILE_HASH}) # another profile, another command
   endif()
 endif()
 if(SLUICE_SANITIZE)

@@ -20,7 +20,9 @@ static auto choices(Log::Level /*type*/) {
 
 static void describe(Fields<Limits>& f) {
   f.about("Limits", "Limits of the whole process.");
-  f.add("max_streams", &Limits::max_streams, "Requests in flight; above it 503.").range(1, 1'000'000);
+  f.add("max_streams", &Limits::max_streams,
+        "Requests in flight; above it 503. From 2,048 on each shard may keep up to 32 of them in hand.")
+      .range(1, 1'000'000);
   f.add_size("stream_buffer_bytes", &Limits::stream_buffer_bytes,
              "Most bytes held per request and direction while the slower side catches up.")
       .range(64 * kKiB, 64 * kMiB);

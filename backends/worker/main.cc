@@ -16,7 +16,6 @@
 #include "backends/worker/port_reservation.h"
 #include "backends/worker/stderr_log.h"
 #include "gateway/http/server.h"
-#include "gateway/net/hangup_watch.h"
 #include "gateway/runtime/loop.h"
 #include "gateway/runtime/task_group.h"
 
@@ -55,8 +54,7 @@ class Service {
         engine_(engine),
         log_(log),
         patience_(patience),
-        hangups_(loop),
-        server_(loop, hangups_, std::move(socket), server_options(), limit_, api),
+        server_(loop, std::move(socket), server_options(), limit_, api),
         signals_(loop.io(), SIGINT, SIGTERM) {
     await_signal();
   }
@@ -93,7 +91,6 @@ class Service {
   Log& log_;
   const Duration patience_;
   ConnectionLimit limit_;
-  HangupWatch hangups_;
   Server server_;
   boost::asio::signal_set signals_;
   bool stopping_ = false;

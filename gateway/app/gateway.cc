@@ -52,7 +52,6 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
       log_(log),
       inherited_(std::move(inherited)),
       control_(time, system_seed()),
-      control_hangups_(control_),
       heap_return_(
           control_, [this] { return open_connections() + open_streams(); }, [this] { give_back_memory(); }),
       discovery_(
@@ -61,7 +60,7 @@ Gateway::Gateway(config::Config config, GatewayOptions options, const TimeSource
           [this](const std::string& cluster, const std::vector<config::Endpoint>& endpoints) {
             publish_discovered(cluster, endpoints);
           }),
-      collector_connector_(control_, &control_hangups_) {
+      collector_connector_(control_) {
   streams_.max = config_->limits.max_streams;
 }
 
@@ -125,6 +124,13 @@ void Gateway::adopt_listeners(std::vector<BoundListener> listeners) {
   listeners_ = std::move(listeners);
 }
 
+std::int64_t Gateway::open_streams() const noexcept {
+  std::int64_t open = 0;
+  for (const std::unique_ptr<Shard>& shard : shards_)
+    open += shard->open_streams();
+  return open;
+}
+
 std::int64_t Gateway::open_connections() const {
   std::int64_t open = 0;
   for (const BoundListener& l : listeners_)
@@ -166,7 +172,7 @@ Result<void> Gateway::listen_admin() {
     sockets.unix_socket.emplace(std::move(*local));
   }
   Result<std::unique_ptr<AdminServer>> server =
-      AdminServer::open(*this, control_hangups_, control_metrics_, time_, std::move(sockets));
+      AdminServer::open(*this, control_metrics_, time_, std::move(sockets));
   if (!server) return fail(std::move(server.error()));
   admin_ = std::move(*server);
   return {};

@@ -90,7 +90,7 @@ class Gateway {
   bool draining() const noexcept { return draining_; }
   Duration uptime() const noexcept { return control_.now() - started_at_; }
   std::size_t shard_count() const noexcept { return shards_.size(); }
-  std::int64_t open_streams() const noexcept { return streams_.open.load(std::memory_order_relaxed); }
+  std::int64_t open_streams() const noexcept;
   const Discovery& discovery() const noexcept { return discovery_; }
   // What the process knows of an endpoint, across shards.
   std::shared_ptr<const EndpointState> endpoint(const std::string& cluster, const Address& address) {
@@ -160,7 +160,6 @@ class Gateway {
 
   Loop control_;
   TimePoint started_at_ = control_.now();
-  HangupWatch control_hangups_;
   Metrics control_metrics_;
   HeapReturn heap_return_;
   Signal reload_ended_{control_};

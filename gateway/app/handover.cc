@@ -109,7 +109,7 @@ Result<std::unique_ptr<Successor>> Successor::start(Loop& loop, const Program& p
 }
 
 Successor::Successor(Loop& loop, pid_t pid, int ready_fd)
-    : pid_(pid), word_(std::make_unique<TcpTransport>(loop, nullptr, ready_fd, "successor")) {}
+    : pid_(pid), word_(std::make_unique<TcpTransport>(loop, ready_fd, "successor", AF_UNIX)) {}
 
 Successor::~Successor() {
   if (!accepts_ && pid_ > 0) (void)end();

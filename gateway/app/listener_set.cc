@@ -20,8 +20,8 @@ void add(ListenerSet::Counts& sum, const Server& server) {
 
 }  // namespace
 
-ListenerSet::ListenerSet(Loop& loop, HangupWatch& hangups, StreamHandler& handler)
-    : loop_(loop), hangups_(hangups), handler_(handler) {}
+ListenerSet::ListenerSet(Loop& loop, StreamHandler& handler)
+    : loop_(loop), handler_(handler) {}
 
 void ListenerSet::update(std::vector<ListenerUpdate> wanted, Duration drain_timeout) {
   for (auto it = entries_.begin(); it != entries_.end();) {
@@ -46,7 +46,7 @@ void ListenerSet::open(ListenerUpdate update) {
     if (entry.server) {
       entry.server->listen(std::move(socket));
     } else {
-      entry.server = std::make_unique<Server>(loop_, hangups_, std::move(socket), update.options,
+      entry.server = std::make_unique<Server>(loop_, std::move(socket), update.options,
                                               *entry.limit, handler_);
     }
   }

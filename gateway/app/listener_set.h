@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "gateway/http/server.h"
-#include "gateway/net/hangup_watch.h"
 #include "gateway/net/listener.h"
 #include "gateway/runtime/loop.h"
 #include "gateway/runtime/task_group.h"
@@ -31,7 +30,7 @@ struct ListenerUpdate {
 // Threads: its loop's only. Destroying it cuts every connection.
 class ListenerSet {
  public:
-  ListenerSet(Loop& loop, HangupWatch& hangups, StreamHandler& handler);
+  ListenerSet(Loop& loop, StreamHandler& handler);
 
   // Makes the set what `wanted` says. Removed listeners stop accepting now and close their idle connections;
   // what is under way there has `drain_timeout` to end.
@@ -70,7 +69,6 @@ class ListenerSet {
   Task<void> wind_down(std::list<Entry>::iterator entry, TimePoint deadline);
 
   Loop& loop_;
-  HangupWatch& hangups_;
   StreamHandler& handler_;
   std::map<std::string, Entry> entries_;
   std::list<Entry> retired_;

@@ -17,10 +17,9 @@ Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEn
              const SharedServices& shared, std::uint64_t seed)
     : index_(index),
       loop_(shared.time, seed, config.limits.stream_buffer_bytes),
-      hangups_(loop_),
       access_log_(loop_, shared.access_log),
       reporter_(metrics_, access_log_, shared.traces),
-      connector_(loop_, &hangups_),
+      connector_(loop_),
       clusters_(loop_, connector_, metrics_, shared.endpoints),
       lag_probe_(loop_, [&lag = metrics_.histogram(
                              "sluice_loop_lag_seconds",
@@ -33,7 +32,7 @@ Shard::Shard(std::size_t index, const config::Config& config, const DiscoveredEn
   proxy_ = std::make_unique<Proxy>(loop_, make_entry_chain(services),
                                    assemble_routes(config, services, clusters_, std::move(matcher)),
                                    shared.streams, reporter_, trace_sampler(config.observability.traces));
-  listeners_ = std::make_unique<ListenerSet>(loop_, hangups_, *proxy_);
+  listeners_ = std::make_unique<ListenerSet>(loop_, *proxy_);
 }
 
 Shard::~Shard() = default;

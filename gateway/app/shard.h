@@ -18,7 +18,6 @@
 #include "gateway/app/trace_queue.h"
 #include "gateway/base/metrics.h"
 #include "gateway/net/connector.h"
-#include "gateway/net/hangup_watch.h"
 #include "gateway/proxy/proxy.h"
 #include "gateway/runtime/lag_probe.h"
 #include "gateway/runtime/loop.h"
@@ -82,6 +81,8 @@ class Shard {
   Loop& loop() noexcept { return loop_; }
   const Metrics& metrics() const noexcept { return metrics_; }
   std::vector<StreamSnapshot> streams();
+  // Threads: any.
+  std::int64_t open_streams() const noexcept { return proxy_->open_streams(); }
   // Ends the exchanges of this id in this loop turn: the client sees a cut, the upstream is closed. False if
   // there is none.
   bool kill(std::string_view id) { return proxy_->kill(id); }
@@ -94,7 +95,6 @@ class Shard {
   std::size_t index_;
   Metrics metrics_;
   Loop loop_;
-  HangupWatch hangups_;
   ShardLogBuffer access_log_;
   ExchangeReporter reporter_;
   SocketConnector connector_;

@@ -9,10 +9,9 @@
 
 namespace sluice {
 
-Server::Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
+Server::Server(Loop& loop, ListenSocket socket, const ServerOptions& options,
                ConnectionLimit& limit, StreamHandler& handler)
     : loop_(loop),
-      watch_(watch),
       options_(std::make_shared<const ServerOptions>(options)),
       limit_(limit),
       handler_(handler),
@@ -22,7 +21,7 @@ Server::Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const Server
 
 void Server::listen(ListenSocket socket) {
   listeners_.push_back(std::make_unique<Listener>(
-      loop_, watch_, std::move(socket),
+      loop_, std::move(socket),
       [this](std::unique_ptr<Transport> transport) { accept(std::move(transport)); }));
 }
 

@@ -52,7 +52,7 @@ class ConnectionPlace {
 // stops accepting and cuts every connection.
 class Server {
  public:
-  Server(Loop& loop, HangupWatch& watch, ListenSocket socket, const ServerOptions& options,
+  Server(Loop& loop, ListenSocket socket, const ServerOptions& options,
          ConnectionLimit& limit, StreamHandler& handler);
 
   // Accepts from one more socket.
@@ -99,7 +99,6 @@ class Server {
   using Connections = IntrusiveList<DownstreamConnection, DownstreamConnection>;
 
   Loop& loop_;
-  HangupWatch& watch_;
   std::shared_ptr<const ServerOptions> options_;  // shared with the connections accepted under it
   ConnectionLimit& limit_;
   StreamHandler& handler_;

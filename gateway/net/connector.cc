@@ -69,7 +69,7 @@ Task<Result<std::unique_ptr<Transport>>> SocketConnector::connect_one(const Sock
   }
   const int outcome = ::connect(fd, target.get(), target.length);
   const int error = errno;
-  auto transport = std::make_unique<TcpTransport>(loop_, watch_, fd, to_string(target), target.family());
+  auto transport = std::make_unique<TcpTransport>(loop_, fd, to_string(target), target.family());
   if (outcome == 0) return Connected(std::move(transport));
   if (error != EINPROGRESS) return Connected(connect_failed(transport->peer(), error));
   return wait_until_connected(std::move(transport), deadline);

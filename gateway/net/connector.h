@@ -5,7 +5,6 @@
 
 #include "gateway/base/address.h"
 #include "gateway/base/result.h"
-#include "gateway/net/hangup_watch.h"
 #include "gateway/net/resolver.h"
 #include "gateway/net/transport.h"
 #include "gateway/runtime/task.h"
@@ -24,9 +23,7 @@ class Connector {
 // only.
 class SocketConnector final : public Connector {
  public:
-  // `watch`: see TcpTransport.
-  explicit SocketConnector(Loop& loop, HangupWatch* watch = nullptr)
-      : loop_(loop), watch_(watch), resolver_(loop) {}
+  explicit SocketConnector(Loop& loop) : loop_(loop), resolver_(loop) {}
 
   Task<Result<std::unique_ptr<Transport>>> connect(const Address& address, TimePoint deadline) override;
 
@@ -36,7 +33,6 @@ class SocketConnector final : public Connector {
   Task<Result<std::unique_ptr<Transport>>> connect_one(const SocketAddress& target, TimePoint deadline);
 
   Loop& loop_;
-  HangupWatch* watch_;
   Resolver resolver_;
 };
 

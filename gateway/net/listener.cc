@@ -127,9 +127,8 @@ struct Listener::Reactor {
   Listener* listener;
 };
 
-Listener::Listener(Loop& loop, HangupWatch& watch, ListenSocket socket, OnAccept on_accept)
+Listener::Listener(Loop& loop, ListenSocket socket, OnAccept on_accept)
     : loop_(loop),
-      watch_(watch),
       socket_(std::move(socket)),
       address_(socket_.address()),
       on_accept_(std::move(on_accept)),
@@ -171,7 +170,7 @@ void Listener::accept_batch() {
     const int fd = ::accept4(reactor_->descriptor.native_handle(), peer.get(), &peer.length,
                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      on_accept_(std::make_unique<TcpTransport>(loop_, &watch_, fd, to_string(peer), peer.family()));
+      on_accept_(std::make_unique<TcpTransport>(loop_, fd, to_string(peer), peer.family()));
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK) break;

@@ -6,7 +6,6 @@
 
 #include "gateway/base/address.h"
 #include "gateway/base/result.h"
-#include "gateway/net/hangup_watch.h"
 #include "gateway/net/transport.h"
 
 namespace sluice {
@@ -54,7 +53,7 @@ class Listener {
  public:
   using OnAccept = std::function<void(std::unique_ptr<Transport>)>;
 
-  Listener(Loop& loop, HangupWatch& watch, ListenSocket socket, OnAccept on_accept);
+  Listener(Loop& loop, ListenSocket socket, OnAccept on_accept);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -75,7 +74,6 @@ class Listener {
   static void resume(void* self);
 
   Loop& loop_;
-  HangupWatch& watch_;
   ListenSocket socket_;
   Address address_;
   OnAccept on_accept_;

@@ -1,6 +1,7 @@
 #include "gateway/net/tcp_transport.h"
 
 #include <poll.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -16,43 +17,80 @@ IoResult failed() noexcept {
   return {IoResult::Status::kBroken};
 }
 
+// Not by way of glibc's recv() and sendmsg(), in which a thread may be cancelled: two locked instructions
+// each.
+template <class... Arguments>
+ssize_t system_call(long number, Arguments... arguments) noexcept {
+  return ::syscall(number, arguments...);
+}
+
 }  // namespace
 
-TcpTransport::TcpTransport(Loop& loop, HangupWatch* watch, int fd, std::string peer, sa_family_t family)
-    : Transport(loop), readiness_(loop, fd, *this), watch_(watch), fd_(fd), peer_(std::move(peer)) {
-  if (watch_ != nullptr) watch_id_ = watch_->add(fd, *this);
-  short_read_drains_ = watch_id_ != 0 && family != AF_UNIX;
+TcpTransport::TcpTransport(Loop& loop, int fd, std::string peer, sa_family_t family)
+    : Transport(loop),
+      fd_(fd),
+      short_read_drains_(family != AF_UNIX),
+      peer_(std::move(peer)),
+      already_ready_([](void* self) { static_cast<TcpTransport*>(self)->tell_armed(); }, this) {
+  if (loop.poller().add(fd, *this)) return;
+  // Nobody will tell of anything: let its users see an end instead of trying for ever.
+  ::shutdown(fd, SHUT_RDWR);
+  can_read_ = can_write_ = true;
+  short_read_drains_ = false;
 }
 
 TcpTransport::~TcpTransport() {
-  close();
+  close_descriptor();
 }
 
-void TcpTransport::on_peer_gone() {
-  // The end may have come with the bytes that a read has taken already.
-  short_read_drains_ = false;
-  readiness_.refilled();
-  peer_hung_up();
+void TcpTransport::arm(Direction direction) {
+  if (direction == Direction::kRead ? can_read_ : can_write_) loop().at_turn_end(already_ready_);
 }
 
-void TcpTransport::on_urgent_data() {
-  // A read ends in front of it (tcp(7)).
-  short_read_drains_ = false;
-  readiness_.refilled();
+// Nothing after the last call: whoever is told may destroy this.
+void TcpTransport::tell_armed() {
+  const Loop::Event event(loop());
+  const bool writer = can_write_ && armed(Direction::kWrite);
+  if (!can_read_ || !armed(Direction::kRead)) {
+    if (writer) ready(Direction::kWrite);
+    return;
+  }
+  if (writer) loop().at_turn_end(already_ready_);
+  ready(Direction::kRead);
+}
+
+void TcpTransport::on_events(std::uint32_t events) {
+  const Loop::Event event(loop());
+  const Poller& poller = loop().poller();
+  const bool failed = (events & (EPOLLHUP | EPOLLERR)) != 0;
+  const bool gone = failed || (events & EPOLLRDHUP) != 0;
+  if (gone || (events & EPOLLPRI) != 0) short_read_drains_ = false;
+  if (gone || (events & (EPOLLIN | EPOLLPRI)) != 0) can_read_ = true;
+  if (failed || (events & EPOLLOUT) != 0) can_write_ = true;
+  // Each of them may destroy this.
+  if (gone && !hung_up()) {
+    peer_hung_up();
+    if (!poller.telling(*this)) return;
+  }
+  if (can_read_) {
+    ready(Direction::kRead);
+    if (!poller.telling(*this)) return;
+  }
+  if (can_write_) ready(Direction::kWrite);
 }
 
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
   ssize_t n = 0;
   do {
-    n = ::recv(fd_, into.data(), into.size(), 0);
+    n = system_call(SYS_recvfrom, fd_, into.data(), into.size(), 0, nullptr, nullptr);
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
-    if (static_cast<std::size_t>(n) < into.size() && short_read_drains_) readiness_.drained();
+    if (static_cast<std::size_t>(n) < into.size() && short_read_drains_) can_read_ = false;
     return {IoResult::Status::kOk, static_cast<std::size_t>(n)};
   }
   if (n == 0) return {IoResult::Status::kEnd};
   const IoResult result = failed();
-  if (result.status == IoResult::Status::kWouldBlock) readiness_.drained();
+  if (result.status == IoResult::Status::kWouldBlock) can_read_ = false;
   return result;
 }
 
@@ -69,15 +107,15 @@ IoResult TcpTransport::try_write(std::span<const std::string_view> pieces) noexc
   message.msg_iovlen = count;
   ssize_t n = 0;
   do {
-    n = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+    n = system_call(SYS_sendmsg, fd_, &message, MSG_NOSIGNAL);
   } while (n < 0 && errno == EINTR);
   if (n < 0) {
     const IoResult result = failed();
-    if (result.status == IoResult::Status::kWouldBlock) readiness_.filled();
+    if (result.status == IoResult::Status::kWouldBlock) can_write_ = false;
     return result;
   }
   const auto written = static_cast<std::size_t>(n);
-  if (written < size) readiness_.filled();
+  if (written < size) can_write_ = false;
   return {IoResult::Status::kOk, written};
 }
 
@@ -85,12 +123,18 @@ void TcpTransport::shutdown_write() noexcept {
   if (fd_ >= 0) ::shutdown(fd_, SHUT_WR);
 }
 
+void TcpTransport::close_descriptor() noexcept {
+  if (fd_ < 0) return;
+  loop().poller().remove(fd_, *this);
+  ::close(std::exchange(fd_, -1));
+}
+
 void TcpTransport::close() noexcept {
   if (fd_ < 0) return;
-  if (watch_ != nullptr) watch_->remove(fd_, watch_id_);
-  fd_ = -1;
+  close_descriptor();
   // Ends the pending waits: whoever waits tries again and hears that the connection is broken.
-  readiness_.close();
+  can_read_ = can_write_ = true;
+  loop().at_turn_end(already_ready_);
 }
 
 void TcpTransport::reset() noexcept {
@@ -104,7 +148,7 @@ std::optional<int> TcpTransport::connect_outcome() noexcept {
   // Until it has ended there is no error either.
   pollfd wanted{fd_, POLLOUT, 0};
   if (::poll(&wanted, 1, 0) == 0) {
-    readiness_.filled();
+    can_write_ = false;
     return std::nullopt;
   }
   int error = 0;

@@ -104,8 +104,9 @@ class Transport {
   Loop& loop() const noexcept { return loop_; }
 
  protected:
-  // Asks the reactor to call ready(direction) once. Called only when not already asked.
+  // Asks for one call of ready(direction). Called only when not already asked.
   virtual void arm(Direction direction) = 0;
+  bool armed(Direction direction) noexcept { return side(direction).armed; }
 
   void ready(Direction direction);
   // ready() will be called once, whether or not somebody listens.

@@ -13,16 +13,13 @@ namespace {
 // Holds one of the process's places for an exchange.
 class StreamPlace {
  public:
-  explicit StreamPlace(StreamLimit& limit) noexcept
-      : limit_(limit),
-        granted_(limit.open.fetch_add(1, std::memory_order_relaxed) <
-                 limit.max.load(std::memory_order_relaxed)) {}
+  explicit StreamPlace(StreamPlaces& places) noexcept : places_(places), granted_(places.take()) {}
   StreamPlace(const StreamPlace&) = delete;
-  ~StreamPlace() { limit_.open.fetch_sub(1, std::memory_order_relaxed); }
+  ~StreamPlace() { places_.give(); }
   bool granted() const noexcept { return granted_; }
 
  private:
-  StreamLimit& limit_;
+  StreamPlaces& places_;
   bool granted_;
 };
 
@@ -38,12 +35,12 @@ Proxy::Proxy(Loop& loop, ExchangeChain entry, std::shared_ptr<const RouteTable> 
     : loop_(loop),
       entry_(std::move(entry)),
       routes_(std::move(routes)),
-      limit_(limit),
+      places_(limit),
       sink_(sink),
       sampler_(sampler) {}
 
 Task<Result<void>> Proxy::serve(ServerStream& stream) {
-  StreamPlace place(limit_);
+  StreamPlace place(places_);
   Exchange exchange(stream, routes_);
   begin(exchange);
   if (!place.granted()) refuse_place(exchange);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -11,16 +10,11 @@
 #include "gateway/proxy/exchange_sink.h"
 #include "gateway/proxy/filter_chain.h"
 #include "gateway/proxy/route_table.h"
+#include "gateway/proxy/stream_places.h"
 #include "gateway/proxy/trace_sampler.h"
 #include "gateway/runtime/loop.h"
 
 namespace sluice {
-
-// Exchanges in flight in the whole process, against limits.max_streams.
-struct StreamLimit {
-  std::atomic<std::int64_t> max{20'000};
-  std::atomic<std::int64_t> open{0};
-};
 
 // Serves a shard's requests: makes an Exchange of each, matches the head with the routes and runs the entry
 // chain, whose last filter completes the match and enters the route's own chain. Threads: its shard's.
@@ -41,6 +35,8 @@ class Proxy final : public StreamHandler {
 
   // Exchanges in flight on this shard, oldest first.
   ExchangeList& exchanges() noexcept { return exchanges_; }
+  // How many. Threads: any.
+  std::int64_t open_streams() const noexcept { return places_.open(); }
 
  private:
   void begin(Exchange& exchange);
@@ -48,7 +44,7 @@ class Proxy final : public StreamHandler {
   Loop& loop_;
   ExchangeChain entry_;
   std::shared_ptr<const RouteTable> routes_;
-  StreamLimit& limit_;
+  StreamPlaces places_;
   ExchangeSink& sink_;
   TraceSampler sampler_;
   ExchangeList exchanges_;

@@ -29,21 +29,31 @@ struct FreeFrame {
 };
 
 struct FrameCache {
-  std::array<FreeFrame*, kClasses> heads{};
-  std::array<std::uint32_t, kClasses> counts{};
+  std::array<FreeFrame*, kClasses> heads;
+  std::array<std::uint32_t, kClasses> counts;
+};
 
-  ~FrameCache() {
-    for (FreeFrame* frame : heads) {
+// Without a destructor, so that an access is not preceded by a look whether it was built yet.
+constinit thread_local FrameCache cache{};
+
+// Frees the thread's cache at its end, if the thread ever asked the heap for a frame.
+struct AtThreadEnd {
+  ~AtThreadEnd() {
+    for (FreeFrame* frame : cache.heads) {
       while (frame != nullptr) {
         FreeFrame* next = frame->next;
         ::operator delete(frame);
         frame = next;
       }
     }
+    cache = {};
   }
 };
 
-thread_local FrameCache cache;
+void free_at_thread_end() {
+  thread_local const AtThreadEnd at_end;
+  (void)at_end;
+}
 
 constexpr std::size_t class_of(std::size_t size) {
   return (size - 1) / kClassBytes;
@@ -74,6 +84,7 @@ void* allocate_frame(std::size_t size) {
       return frame;
     }
     if (void* frame = spare_frame(c)) return frame;
+    free_at_thread_end();
     return ::operator new((c + 1) * kClassBytes);
   }
   return ::operator new(size);

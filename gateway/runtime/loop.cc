@@ -21,21 +21,21 @@ struct Loop::Wakeup {
 
 namespace {
 
-TurnReactor& install_reactor(asio::io_context& io, TurnReactor::Callback callback, void* owner) {
-  auto reactor = std::make_unique<TurnReactor>(io, callback, owner);
+TurnReactor& install_reactor(asio::io_context& io, Poller& poller, TurnReactor::Callback callback,
+                             void* owner) {
+  auto reactor = std::make_unique<TurnReactor>(io, poller, callback, owner);
   asio::add_service<asio::detail::epoll_reactor>(io, reactor.get());
   return *reactor.release();
 }
 
 }  // namespace
 
-// One thread runs the context and uses its sockets and timers, others only post to it: what is posted is
-// under a lock, sockets are not.
+// One thread runs the context, which is what a hint of 1 says; others only post to it.
 Loop::Loop(const TimeSource& time, std::uint64_t seed, std::size_t stream_buffer_bytes)
     : time_(time),
-      io_(std::make_unique<asio::io_context>(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE_IO)),
+      io_(std::make_unique<asio::io_context>(1)),
       reactor_(install_reactor(
-          *io_, [](void* self) { static_cast<Loop*>(self)->end_turn(); }, this)),
+          *io_, poller_, [](void* self) { static_cast<Loop*>(self)->end_turn(); }, this)),
       wakeup_(std::make_unique<Wakeup>(*io_)),
       wheel_(time.now()),
       buffers_(stream_buffer_bytes),
@@ -128,9 +128,12 @@ std::size_t Loop::poll() {
   const auto work = asio::make_work_guard(*io_);
   io_->restart();
   std::size_t handlers = 0;
-  while (const std::size_t n = io_->poll())
+  for (;;) {
+    const std::uint64_t told = poller_.told();
+    const std::size_t n = io_->poll() + static_cast<std::size_t>(poller_.told() - told);
+    if (n == 0) return handlers;
     handlers += n;
-  return handlers;
+  }
 }
 
 void Loop::expire() noexcept {

@@ -8,6 +8,7 @@
 
 #include "gateway/runtime/buffer_pool.h"
 #include "gateway/runtime/intrusive_list.h"
+#include "gateway/runtime/poller.h"
 #include "gateway/runtime/random.h"
 #include "gateway/runtime/time_source.h"
 #include "gateway/runtime/timer_wheel.h"
@@ -43,10 +44,10 @@ class TurnEnd : private ListNode<TurnEnd> {
   void* owner_;
 };
 
-// One thread's event loop: Asio's reactor, the deadlines, the read buffers and the dice that everything on
-// this thread shares. Whoever wakes a coroutine from anywhere but a reactor callback uses make_ready, so that
-// no coroutine runs inside another one's call: it then runs in the same loop turn, before the next wait for
-// events.
+// One thread's event loop: the sockets, Asio for what is not on the path of a request, the deadlines, the
+// read buffers and the dice that everything on this thread shares. Whoever wakes a coroutine from anywhere
+// but a reactor callback uses make_ready, so that no coroutine runs inside another one's call: it then runs
+// in the same loop turn, before the next wait for events.
 //
 // Threads: everything but post() and stop() belongs to the loop's thread. The loop outlives whatever uses it.
 class Loop {
@@ -59,6 +60,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   boost::asio::io_context& io() noexcept { return *io_; }
+  Poller& poller() noexcept { return poller_; }
   const TimeSource& time() const noexcept { return time_; }
   // The time; while an Event lives, that of the first question.
   TimePoint now() const noexcept {
@@ -121,6 +123,7 @@ class Loop {
   const TimeSource& time_;
   bool in_event_ = false;
   mutable std::optional<TimePoint> event_time_;
+  Poller poller_;
   std::unique_ptr<boost::asio::io_context> io_;
   TurnReactor& reactor_;  // io_ has it
   std::unique_ptr<Wakeup> wakeup_;

@@ -2,33 +2,62 @@
 
 #include <boost/version.hpp>
 
+#include "gateway/runtime/poller.h"
+
 namespace asio = boost::asio;
 
 // What is used here is internal to Asio: another release has to be read before it is trusted.
-static_assert(BOOST_VERSION / 100 == 1081, "read docs/adr/0017-edges-from-the-reactor.md, then extend this");
+static_assert(BOOST_VERSION / 100 == 1081, "read docs/adr/0020-own-poller.md, then extend this");
 
 namespace sluice {
+namespace {
 
-TurnReactor::TurnReactor(asio::io_context& io, Callback callback, void* owner)
-    : epoll_reactor(io), end_(callback, owner) {}
+// Asio tells nobody the descriptor of its set. An explicit instantiation may name what is private
+// ([temp.spec.general]).
+int epoll_set_of(const asio::detail::epoll_reactor& reactor);
+template <int asio::detail::epoll_reactor::* kDescriptor>
+struct Descriptor {
+  friend int epoll_set_of(const asio::detail::epoll_reactor& reactor) { return reactor.*kDescriptor; }
+};
+template struct Descriptor<&asio::detail::epoll_reactor::epoll_fd_>;
+
+int milliseconds(long usec) noexcept {
+  return usec < 0 ? -1 : static_cast<int>((usec + 999) / 1000);
+}
+
+}  // namespace
+
+TurnReactor::TurnReactor(asio::io_context& io, Poller& poller, Callback callback, void* owner)
+    : epoll_reactor(io), poller_(poller), callback_(callback), owner_(owner) {
+  poller_.add_set(epoll_set_of(*this));
+}
 
 // The scheduler runs what it finds in `ops`, in this order, and then calls this again.
 void TurnReactor::run(long usec, asio::detail::op_queue<asio::detail::scheduler_operation>& ops) {
-  epoll_reactor::run(usec, ops);
+  const bool found = poller_.look(milliseconds(usec));
   ++turns_;
-  if (ops.empty()) return;
-  end_.queued = true;
-  ops.push(&end_);
+  if (!found) return;
+  turn_pending_ = true;
+  if (poller_.tell()) epoll_reactor::run(0, ops);
+  if (ops.empty()) {
+    end_turn();
+  } else {
+    ops.push(&end_);
+  }
+}
+
+void TurnReactor::end_turn() {
+  turn_pending_ = false;
+  callback_(owner_);
 }
 
 void TurnReactor::End::complete(void* scheduler, scheduler_operation* base, const boost::system::error_code&,
                                 std::size_t) {
-  auto& end = *static_cast<End*>(base);
-  end.queued = false;
+  auto& reactor = static_cast<End*>(base)->reactor;
   if (scheduler == nullptr) return;  // the context is being destroyed
   // Each operation that ends is one piece of work less; nobody counted this one.
   static_cast<asio::detail::scheduler*>(scheduler)->compensating_work_started();
-  end.callback(end.owner);
+  reactor.end_turn();
 }
 
 }  // namespace sluice

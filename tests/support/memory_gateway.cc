@@ -106,7 +106,7 @@ std::string MemoryGateway::leftovers() {
   std::int64_t exchanges = 0;
   proxy_->exchanges().for_each([&](Exchange&) { ++exchanges; });
   note("exchanges", exchanges);
-  note("streams counted", streams_.open);
+  note("streams counted", proxy_->open_streams());
   note("connects under way", static_cast<std::int64_t>(network.pending()));
   note("read buffers", static_cast<std::int64_t>(loop.buffers().blocks_in_use()));
   for (std::size_t i = 0; i < clusters_.size(); ++i) {

@@ -141,7 +141,7 @@ struct AdminServer::Parts {
   std::optional<Server> socket_server;
 };
 
-Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway, HangupWatch& hangups,
+Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway,
                                                        Metrics& metrics, const TimeSource& time,
                                                        AdminSockets sockets) {
   const config::Admin& settings = gateway.config().admin;
@@ -158,7 +158,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway, HangupW
   options.limits.max_body_bytes = kMaxBodyBytes;
   const auto serve = [&](std::optional<ListenSocket>& socket, std::optional<Server>& server,
                          ConnectionLimit& limit, AdminHandler& handler) {
-    if (socket) server.emplace(gateway.control(), hangups, std::move(*socket), options, limit, handler);
+    if (socket) server.emplace(gateway.control(), std::move(*socket), options, limit, handler);
   };
   serve(sockets.address, parts->address_server, parts->address_limit, parts->on_address);
   serve(sockets.unix_socket, parts->socket_server, parts->socket_limit, parts->on_socket);

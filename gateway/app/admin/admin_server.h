@@ -10,7 +10,6 @@
 namespace sluice {
 
 class Gateway;
-class HangupWatch;
 class Metrics;
 class TimeSource;
 
@@ -27,7 +26,7 @@ struct AdminSockets {
 class AdminServer {
  public:
   // Errors (kConfig): the token cannot be read or the audit log not be opened. The references outlive it.
-  static Result<std::unique_ptr<AdminServer>> open(Gateway& gateway, HangupWatch& hangups, Metrics& metrics,
+  static Result<std::unique_ptr<AdminServer>> open(Gateway& gateway, Metrics& metrics,
                                                    const TimeSource& time, AdminSockets sockets);
   ~AdminServer();
 

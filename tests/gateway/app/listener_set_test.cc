@@ -39,7 +39,7 @@ class Held final : public StreamHandler {
 struct ListenerWorld {
   SocketWorld world;
   Held handler{world.loop};
-  ListenerSet set{world.loop, world.watch, handler};
+  ListenerSet set{world.loop, handler};
   std::shared_ptr<ConnectionLimit> limit = std::make_shared<ConnectionLimit>();
 
   // Opens a listener of this key and returns where it listens.

@@ -77,7 +77,7 @@ TEST(Listener, TwoSocketsShareAPortAndBothAccept) {
   std::vector<std::unique_ptr<Transport>> by_second;
   Result<ListenSocket> socket = ListenSocket::bind(first->address(), {});
   ASSERT_TRUE(socket.has_value()) << socket.error().detail();
-  Listener second(world.loop, world.watch, std::move(*socket),
+  Listener second(world.loop, std::move(*socket),
                   [&](std::unique_ptr<Transport> t) { by_second.push_back(std::move(t)); });
   std::vector<std::unique_ptr<Transport>> clients;
   // The kernel hashes the four-tuple: a hundred connections all on one side has odds of 2^-99.
@@ -226,7 +226,7 @@ TEST(Listener, AnAdoptedSocketServesWhatWaitsInItsQueue) {
   auto adopted = ListenSocket::adopt(bound->release());
   ASSERT_TRUE(adopted.has_value()) << adopted.error().detail();
   EXPECT_EQ(adopted->address(), address);
-  const Listener listener(world.loop, world.watch, std::move(*adopted),
+  const Listener listener(world.loop, std::move(*adopted),
                           [&](std::unique_ptr<Transport> t) { world.accepted.push_back(std::move(t)); });
   EXPECT_TRUE(world.until([&] { return world.accepted.size() == 1; }));
 }

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "gateway/net/connector.h"
-#include "gateway/net/hangup_watch.h"
 #include "gateway/net/listener.h"
 #include "gateway/runtime/child.h"
 
@@ -35,7 +34,7 @@ class SocketWorld {
     Result<ListenSocket> socket = ListenSocket::bind(address, options);
     if (!socket) return nullptr;
     return std::make_unique<Listener>(
-        loop, watch, std::move(*socket),
+        loop, std::move(*socket),
         [this](std::unique_ptr<Transport> transport) { accepted.push_back(std::move(transport)); });
   }
 
@@ -87,7 +86,6 @@ class SocketWorld {
 
   ManualTime time;
   Loop loop{time, 1};
-  HangupWatch watch{loop};
   SocketConnector connector{loop};
   std::vector<std::unique_ptr<Transport>> accepted;
 };

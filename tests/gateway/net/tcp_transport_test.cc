@@ -286,29 +286,23 @@ TEST_P(TcpTransportTest, DestroyingItDropsCallbacksThatAreUnderWay) {
 INSTANTIATE_TEST_SUITE_P(Families, TcpTransportTest, ::testing::Values("V4", "V6", "Unix"),
                          [](const auto& instance) { return instance.param; });
 
-TEST(SocketReadiness, ASocketThatTheReactorHasNoRoomForEndsInsteadOfBeingTriedForEver) {
-  struct Note final : SocketReadiness::Owner {
-    void on_socket_ready(Direction) override { ++ready; }
-    int ready = 0;
-  };
+TEST(TcpTransport, ASocketThatThePollerHasNoRoomForEndsInsteadOfBeingTriedForEver) {
   SocketWorld world;
   int ends[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
-  Note known;
-  Note refused;
-  SocketReadiness first(world.loop, ends[0], known);
+  TcpTransport first(world.loop, ends[0], "peer", AF_UNIX);
   // A second registration of one descriptor is refused, as any is when the system has no room.
-  SocketReadiness second(world.loop, ends[0], refused);
+  TcpTransport second(world.loop, ends[0], "peer", AF_UNIX);
   char byte = 0;
   EXPECT_EQ(::recv(ends[1], &byte, 1, 0), 0);
-  second.wait(Direction::kRead);
+  Child<bool> reader(world.loop, wait_readable(second, kNever));
   world.loop.poll();
-  EXPECT_EQ(refused.ready, 1);
-  EXPECT_EQ(::recv(ends[0], &byte, 1, 0), 0);
+  EXPECT_TRUE(reader.finished());
+  EXPECT_EQ(second.try_read({&byte, 1}).status, Status::kEnd);
   ::close(ends[1]);
 }
 
-TEST(HangupWatch, HearsOfMoreHangUpsAtOnceThanItTakesInOneBatch) {
+TEST(Hangups, HearsOfMoreHangUpsAtOnceThanItTakesInOneBatch) {
   SocketWorld world;
   auto listener = world.listen(kAnyPort);
   std::vector<SocketWorld::Pair> pairs;
@@ -325,7 +319,7 @@ TEST(HangupWatch, HearsOfMoreHangUpsAtOnceThanItTakesInOneBatch) {
       [&] { return std::all_of(notes.begin(), notes.end(), [](const auto& n) { return n->heard == 1; }); }));
 }
 
-TEST(HangupWatch, AnOwnerMayDestroyOthersOfItsBatch) {
+TEST(Hangups, AnOwnerMayDestroyOthersOfItsBatch) {
   SocketWorld world;
   auto listener = world.listen(kAnyPort);
   std::vector<SocketWorld::Pair> pairs;
@@ -356,7 +350,7 @@ TEST(HangupWatch, AnOwnerMayDestroyOthersOfItsBatch) {
   EXPECT_EQ(destroyer.heard, 1);
 }
 
-TEST(HangupWatch, ASlotTakenOverDoesNotHearOfItsFormerTenant) {
+TEST(Hangups, ASlotTakenOverDoesNotHearOfItsFormerTenant) {
   SocketWorld world;
   auto listener = world.listen(kAnyPort);
   for (int i = 0; i < 20; ++i) {
@@ -375,13 +369,21 @@ TEST(HangupWatch, ASlotTakenOverDoesNotHearOfItsFormerTenant) {
   }
 }
 
-TEST(HangupWatch, MayBeDestroyedBeforeItsLoopRunsAgain) {
-  ManualTime time;
-  Loop loop(time, 1);
-  auto watch = std::make_unique<HangupWatch>(loop);
-  loop.poll();
-  watch.reset();
-  loop.poll();
+TEST(Hangups, ReadersAndWritersAreToldAlthoughOneDestroysTheOther) {
+  // Whoever is told first may destroy the connection that the others wait for.
+  SocketWorld world;
+  auto listener = world.listen(kAnyPort);
+  SocketWorld::Pair pair = world.connected(listener->address());
+  Child<bool> writer(world.loop, wait_writable(*pair.far, kNever));
+  struct Destroys final : ReadyListener {
+    void on_ready() override { victim->reset(); }
+    std::unique_ptr<Transport>* victim = nullptr;
+  } destroyer;
+  writer.cancel();
+  destroyer.victim = &pair.far;
+  pair.far->listen(Direction::kRead, &destroyer);
+  pair.near->close();
+  EXPECT_TRUE(world.until([&] { return pair.far == nullptr; }));
 }
 
 }  // namespace
