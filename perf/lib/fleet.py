@@ -54,11 +54,6 @@ class Fleet:
 
     def __enter__(self):
         self._cert, self._key = tls.prepare(self.folder)
-        try:
-            self._start_backends()
-        except BaseException:
-            self.__exit__()
-            raise
         return self
 
     def __exit__(self, *_):
@@ -66,22 +61,32 @@ class Fleet:
         if self._backend is not None:
             self._backend.stop()
 
-    def _start_backends(self):
+    def start_backends(self):
+        """Those that start() puts a proxy in front of."""
         self._backend = load_program.Backend(self.program)
         self._answer, self._events = processes.free_port(), self._backend.port
-        site = self._site(self._answer)
-        self._processes.start(peers.answering(site), cpu=processes.LOAD_CPU, ports=[self._answer])
+        self._processes.start(peers.answering(self._site(self._answer, self._answer, self._events)),
+                              cpu=processes.LOAD_CPU, ports=[self._answer])
 
-    def _site(self, plain):
-        return peers.Site(folder=self.folder, bin=self._bin, plain=plain, tls=processes.free_port(), answer=self._answer,
-                          events=self._events, cert=self._cert, key=self._key)
+    def _site(self, plain, answer, events, threads=1):
+        return peers.Site(folder=self.folder, bin=self._bin, plain=plain, tls=processes.free_port(), answer=answer,
+                          events=events, cert=self._cert, key=self._key, threads=threads)
 
-    def start(self, name, wrapper=()):
-        """A fresh instance; under a `wrapper`, a command that runs another, it stays one process."""
-        site = self._site(processes.free_port())
+    def _start(self, name, site, wrapper, cpu):
         command = peers.PEERS[name](site, single_process=bool(wrapper))
-        process = self._processes.start([*wrapper, *command], cpu=processes.PROXY_CPU, ports=[site.plain, site.tls])
-        return Proxy(name, process, site, self.program, self._backend.event_bytes)
+        process = self._processes.start([*wrapper, *command], cpu=cpu, ports=[site.plain, site.tls])
+        return Proxy(name, process, site, self.program, self._backend and self._backend.event_bytes)
+
+    def start(self, name):
+        """A fresh instance, on the proxies' processor."""
+        site = self._site(processes.free_port(), self._answer, self._events)
+        return self._start(name, site, (), processes.PROXY_CPU)
+
+    def start_under(self, wrapper, name, backend, threads=1):
+        """A fresh instance under a command that runs another, as one process, on any processor; all that it is asked for
+        it has from the backend at that port."""
+        site = self._site(processes.free_port(), backend, backend, threads)
+        return self._start(name, site, wrapper, None)
 
     def direct(self):
         return Direct(self.program, {"answer": self._answer, "events": self._events})

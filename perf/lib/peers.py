@@ -18,6 +18,7 @@ class Site:
     events: int
     cert: pathlib.Path
     key: pathlib.Path
+    threads: int = 1  # Sluice's
 
     def write(self, name, text):
         path = self.folder / f"{self.plain}-{name}"
@@ -159,7 +160,7 @@ routes:
   - {{match: {{path: {{prefix: /v1/}}, model: tiny}}, clusters: [{{name: answer}}]}}
 observability: {{access_log: {{file: {site.folder}/{site.plain}-access.log}}}}
 """)
-    return [site.bin / "sluice", "--config", conf, "--threads", "1"]
+    return [site.bin / "sluice", "--config", conf, "--threads", str(site.threads)]
 
 
 # By name; Sluice first.

@@ -12,8 +12,8 @@ PROXY_CPU = "1"  # the proxy under test, alone
 
 
 def on_cpu(cpu):
-    """What a command begins with to run on that processor alone; nothing where there is but one."""
-    return ["taskset", "-c", cpu] if (os.cpu_count() or 1) > int(cpu) else []
+    """What a command begins with to run on that processor alone; nothing for None, and where there is but one."""
+    return ["taskset", "-c", cpu] if cpu is not None and (os.cpu_count() or 1) > int(cpu) else []
 
 
 @contextlib.contextmanager

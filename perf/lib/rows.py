@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 
 import loads
+import lockstep
 import tls
 from load_program import HeldStreams
 
@@ -25,7 +26,7 @@ class Row:
     # (proxy, size): for the count of system calls: over the same connections whatever the size, 1 or 3. Events come
     # one by one: strace slows the proxy so much that at the full rate they would pile up.
     sized: Callable | None = None
-    # (proxy, n): exactly n units, for the count of instructions; requests on one connection.
+    # (proxy, backend, rounds): in lockstep, for the count of instructions.
     count: Callable | None = None
     gate: Gate | None = None
     # The further figures, by name, as rows of their own; they have a direct path, on which `load` works as well.
@@ -97,19 +98,29 @@ def _base(what, gate):
     return MemoryRow("MiB", what, measure, gate)
 
 
+def _requests(protocol, prompt, **options):
+    return lambda proxy, backend, rounds: lockstep.requests(proxy, backend, rounds, protocol=protocol, prompt_bytes=prompt,
+                                                            **options)
+
+
+def _events(protocol, **options):
+    return lambda proxy, backend, rounds: lockstep.events(proxy, backend, rounds, protocol=protocol, **options)
+
+
 def _http1(scheme, prompt, what, gate, counted=True):
+    protocol = lockstep.HTTPS1 if scheme == "https" else lockstep.HTTP1
     url = lambda proxy: getattr(proxy, scheme)  # noqa: E731
     return Row("request", what, gate=gate,
                load=lambda proxy, seconds: loads.requests(url(proxy), prompt, seconds),
                sized=lambda proxy, size: loads.count(url(proxy), prompt, 300 * size, connections=32),
-               count=(lambda proxy, n: loads.count(url(proxy), prompt, n)) if counted else None)
+               count=_requests(protocol, prompt) if counted else None)
 
 
 def _http2(prompt, what, gate):
     return Row("request", what, gate=gate,
                load=lambda proxy, seconds: loads.requests_http2(proxy.https, prompt, seconds),
                sized=lambda proxy, size: loads.count(proxy.https, prompt, 500 * size, connections=8, http2=True),
-               count=lambda proxy, n: loads.count(proxy.https, prompt, n, http2=True))
+               count=_requests(lockstep.H2, prompt, at_a_time=10))
 
 
 def _sse(what, gate, age):
@@ -119,10 +130,7 @@ def _sse(what, gate, age):
 
     def sized(proxy, size):
         return loads.events(proxy, streams=20, per_stream=10 * size, gap_ms=100)[0]
-
-    def count(proxy, n):
-        return loads.events(proxy, streams=20, per_stream=n // 20, gap_ms=50)[0]
-    return Row("event", what, load, sized, count, gate, further={"age": age})
+    return Row("event", what, load, sized, _events(lockstep.HTTP1), gate, further={"age": age})
 
 
 def _sse_bulk(what, gate):
@@ -131,7 +139,7 @@ def _sse_bulk(what, gate):
 
     def sized(proxy, size):
         return loads.events(proxy, streams=8, per_stream=5_000 * size, gap_ms=0, burst=32)[0]
-    return Row("event", what, load, sized, gate=gate)
+    return Row("event", what, load, sized, _events(lockstep.HTTP1, burst=32), gate)
 
 
 def _open_loop(what, median, tail):
@@ -147,10 +155,7 @@ def _sse_http2(what, gate):
 
     def sized(proxy, size):
         return loads.events_http2(proxy, streams=20, connections=4, per_stream=10 * size, gap_ms=100)
-
-    def count(proxy, n):
-        return loads.events_http2(proxy, streams=20, connections=4, per_stream=n // 20, gap_ms=50)
-    return Row("event", what, load, sized, count, gate)
+    return Row("event", what, load, sized, _events(lockstep.H2), gate)
 
 
 def _handshake(what, gate):
@@ -163,7 +168,7 @@ BEST = Gate(ratio=1.0)
 GROUPS = {
     "plain": {
         "small": _http1("http", 100, "100 B prompt, JSON answer, body routing", Gate(0.9, "nginx")),
-        "4k": _http1("http", 4096, "4 KiB prompt, JSON answer, body routing", Gate(0.9), counted=False),
+        "4k": _http1("http", 4096, "4 KiB prompt, JSON answer, body routing", Gate(0.9)),
         "64k": _http1("http", 65536, "64 KiB prompt, JSON answer, body routing", Gate(1.0, "nginx"), counted=False),
         "sse": _sse("200 streams x 50 events/s", BEST, Figure("us", "median age of an event", BEST)),
         "sse-bulk": _sse_bulk("8 streams, 32 events in each send, as fast as they go", Gate(1.0, "haproxy")),

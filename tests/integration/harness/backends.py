@@ -65,18 +65,23 @@ class Http1Exchange:
 
     def begin(self, status=200, headers=(("content-type", "text/event-stream"),), *, length=None, end=False):
         """The answer's head; its body goes on with send() and finish(), unless it is the end."""
-        lines = [f"HTTP/1.1 {status} Said", *(f"{n}: {v}" for n, v in headers)]
         self._answer_chunked = length is None and not end
+        self._connection.send(self._head(status, headers, length))
+        if end:
+            self._backend.keep(self._connection)
+
+    def _head(self, status, headers, length):
+        lines = [f"HTTP/1.1 {status} Said", *(f"{n}: {v}" for n, v in headers)]
         if self._answer_chunked:
             lines.append("transfer-encoding: chunked")
         elif length is not None:
             lines.append(f"content-length: {length}")
-        self._connection.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n")
-        if end:
-            self._backend.keep(self._connection)
+        return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
 
-    def send(self, content):
-        self._connection.send(b"%x\r\n%s\r\n" % (len(content), content) if self._answer_chunked else content)
+    def send(self, *pieces):
+        """In one send; where the body is chunked each piece is a chunk."""
+        self._connection.send(b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) if self._answer_chunked
+                              else b"".join(pieces))
 
     def finish(self, trailers=()):
         if self._answer_chunked:
@@ -85,10 +90,10 @@ class Http1Exchange:
         self._backend.keep(self._connection)
 
     def answer(self, body=b"{}", status=200, headers=(("content-type", "application/json"),)):
-        self.begin(status, headers, length=len(body))
-        if body:
-            self.send(body)
-        self.finish()
+        """Head and body in one send."""
+        self._answer_chunked = False
+        self._connection.send(self._head(status, headers, len(body)) + body)
+        self._backend.keep(self._connection)
 
     def cut(self):
         self._connection.leave()
