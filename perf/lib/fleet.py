@@ -61,8 +61,7 @@ class Fleet:
         if self._backend is not None:
             self._backend.stop()
 
-    def start_backends(self):
-        """Those that start() puts a proxy in front of."""
+    def _start_backends(self):
         self._backend = load_program.Backend(self.program)
         self._answer, self._events = processes.free_port(), self._backend.port
         self._processes.start(peers.answering(self._site(self._answer, self._answer, self._events)),
@@ -78,7 +77,9 @@ class Fleet:
         return Proxy(name, process, site, self.program, self._backend and self._backend.event_bytes)
 
     def start(self, name):
-        """A fresh instance, on the proxies' processor."""
+        """A fresh instance, on the proxies' processor, in front of backends that come with the first."""
+        if self._backend is None:
+            self._start_backends()
         site = self._site(processes.free_port(), self._answer, self._events)
         return self._start(name, site, (), processes.PROXY_CPU)
 
