@@ -40,6 +40,8 @@ else()
     add_link_options(-flto=thin -Wl,--thinlto-cache-dir=${CMAKE_BINARY_DIR}/thinlto-cache
                      -Wl,--thinlto-cache-policy,cache_size_bytes=500m)
   endif()
+  # The profile knows a static function by its file's name, wherever the file is.
+  add_compile_options("SHELL:-mllvm -static-func-full-module-prefix=false")
   if(SLUICE_TRAIN)
     add_compile_options(-fprofile-generate)
     add_link_options(-fprofile-generate)

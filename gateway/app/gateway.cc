@@ -408,6 +408,8 @@ Task<Duration> Gateway::swap(std::shared_ptr<const config::Config> next, Listene
   adopt_listeners(std::move(plan.listeners));
   cluster_tls_ = std::move(tls);
   streams_.max = next->limits.max_streams;
+  for (const std::unique_ptr<Shard>& shard : shards_)
+    shard->loop().post([&s = *shard] { s.trim_places(); });
   // A level that an operator has set meanwhile stays, unless the file asks for another than it did.
   if (next->observability.log.level != config_->observability.log.level)
     log_.set_lowest(to_log_level(next->observability.log.level));

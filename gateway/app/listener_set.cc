@@ -20,8 +20,7 @@ void add(ListenerSet::Counts& sum, const Server& server) {
 
 }  // namespace
 
-ListenerSet::ListenerSet(Loop& loop, StreamHandler& handler)
-    : loop_(loop), handler_(handler) {}
+ListenerSet::ListenerSet(Loop& loop, StreamHandler& handler) : loop_(loop), handler_(handler) {}
 
 void ListenerSet::update(std::vector<ListenerUpdate> wanted, Duration drain_timeout) {
   for (auto it = entries_.begin(); it != entries_.end();) {
@@ -46,8 +45,8 @@ void ListenerSet::open(ListenerUpdate update) {
     if (entry.server) {
       entry.server->listen(std::move(socket));
     } else {
-      entry.server = std::make_unique<Server>(loop_, std::move(socket), update.options,
-                                              *entry.limit, handler_);
+      entry.server =
+          std::make_unique<Server>(loop_, std::move(socket), update.options, *entry.limit, handler_);
     }
   }
   entries_.emplace(std::move(update.key), std::move(entry));

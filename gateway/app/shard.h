@@ -83,6 +83,8 @@ class Shard {
   std::vector<StreamSnapshot> streams();
   // Threads: any.
   std::int64_t open_streams() const noexcept { return proxy_->open_streams(); }
+  // After limits.max_streams was lowered.
+  void trim_places() noexcept { proxy_->trim_places(); }
   // Ends the exchanges of this id in this loop turn: the client sees a cut, the upstream is closed. False if
   // there is none.
   bool kill(std::string_view id) { return proxy_->kill(id); }

@@ -9,8 +9,8 @@
 
 namespace sluice {
 
-Server::Server(Loop& loop, ListenSocket socket, const ServerOptions& options,
-               ConnectionLimit& limit, StreamHandler& handler)
+Server::Server(Loop& loop, ListenSocket socket, const ServerOptions& options, ConnectionLimit& limit,
+               StreamHandler& handler)
     : loop_(loop),
       options_(std::make_shared<const ServerOptions>(options)),
       limit_(limit),

@@ -52,8 +52,8 @@ class ConnectionPlace {
 // stops accepting and cuts every connection.
 class Server {
  public:
-  Server(Loop& loop, ListenSocket socket, const ServerOptions& options,
-         ConnectionLimit& limit, StreamHandler& handler);
+  Server(Loop& loop, ListenSocket socket, const ServerOptions& options, ConnectionLimit& limit,
+         StreamHandler& handler);
 
   // Accepts from one more socket.
   void listen(ListenSocket socket);

@@ -1,13 +1,14 @@
 #include "gateway/net/tcp_transport.h"
 
 #include <poll.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include "gateway/runtime/system_calls.h"
 
 namespace sluice {
 namespace {
@@ -17,13 +18,6 @@ IoResult failed() noexcept {
   return {IoResult::Status::kBroken};
 }
 
-// Not by way of glibc's recv() and sendmsg(), in which a thread may be cancelled: two locked instructions
-// each.
-template <class... Arguments>
-ssize_t system_call(long number, Arguments... arguments) noexcept {
-  return ::syscall(number, arguments...);
-}
-
 }  // namespace
 
 TcpTransport::TcpTransport(Loop& loop, int fd, std::string peer, sa_family_t family)
@@ -31,7 +25,8 @@ TcpTransport::TcpTransport(Loop& loop, int fd, std::string peer, sa_family_t fam
       fd_(fd),
       short_read_drains_(family != AF_UNIX),
       peer_(std::move(peer)),
-      already_ready_([](void* self) { static_cast<TcpTransport*>(self)->tell_armed(); }, this) {
+      already_readable_(&tell<Direction::kRead>, this),
+      already_writable_(&tell<Direction::kWrite>, this) {
   if (loop.poller().add(fd, *this)) return;
   // Nobody will tell of anything: let its users see an end instead of trying for ever.
   ::shutdown(fd, SHUT_RDWR);
@@ -44,19 +39,19 @@ TcpTransport::~TcpTransport() {
 }
 
 void TcpTransport::arm(Direction direction) {
-  if (direction == Direction::kRead ? can_read_ : can_write_) loop().at_turn_end(already_ready_);
+  if (direction == Direction::kRead) {
+    if (can_read_) loop().at_turn_end(already_readable_);
+  } else if (can_write_) {
+    loop().at_turn_end(already_writable_);
+  }
 }
 
-// Nothing after the last call: whoever is told may destroy this.
-void TcpTransport::tell_armed() {
-  const Loop::Event event(loop());
-  const bool writer = can_write_ && armed(Direction::kWrite);
-  if (!can_read_ || !armed(Direction::kRead)) {
-    if (writer) ready(Direction::kWrite);
-    return;
-  }
-  if (writer) loop().at_turn_end(already_ready_);
-  ready(Direction::kRead);
+// Nothing after the call: whoever is told may destroy this.
+template <Direction kDirection>
+void TcpTransport::tell(void* self) {
+  auto& transport = *static_cast<TcpTransport*>(self);
+  const Loop::Event event(transport.loop());
+  if (transport.armed(kDirection)) transport.ready(kDirection);
 }
 
 void TcpTransport::on_events(std::uint32_t events) {
@@ -82,7 +77,7 @@ void TcpTransport::on_events(std::uint32_t events) {
 IoResult TcpTransport::try_read(std::span<char> into) noexcept {
   ssize_t n = 0;
   do {
-    n = system_call(SYS_recvfrom, fd_, into.data(), into.size(), 0, nullptr, nullptr);
+    n = receive(fd_, into.data(), into.size());
   } while (n < 0 && errno == EINTR);
   if (n > 0) {
     if (static_cast<std::size_t>(n) < into.size() && short_read_drains_) can_read_ = false;
@@ -107,7 +102,7 @@ IoResult TcpTransport::try_write(std::span<const std::string_view> pieces) noexc
   message.msg_iovlen = count;
   ssize_t n = 0;
   do {
-    n = system_call(SYS_sendmsg, fd_, &message, MSG_NOSIGNAL);
+    n = send(fd_, message);
   } while (n < 0 && errno == EINTR);
   if (n < 0) {
     const IoResult result = failed();
@@ -134,7 +129,8 @@ void TcpTransport::close() noexcept {
   close_descriptor();
   // Ends the pending waits: whoever waits tries again and hears that the connection is broken.
   can_read_ = can_write_ = true;
-  loop().at_turn_end(already_ready_);
+  loop().at_turn_end(already_readable_);
+  loop().at_turn_end(already_writable_);
 }
 
 void TcpTransport::reset() noexcept {

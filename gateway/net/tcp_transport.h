@@ -31,7 +31,8 @@ class TcpTransport final : public Transport, private Poller::Watcher {
  private:
   void arm(Direction direction) override;
   void on_events(std::uint32_t events) override;
-  void tell_armed();
+  template <Direction kDirection>
+  static void tell(void* self);
   void close_descriptor() noexcept;
 
   int fd_;
@@ -42,7 +43,9 @@ class TcpTransport final : public Transport, private Poller::Watcher {
   // (unix(7), SCM_RIGHTS).
   bool short_read_drains_;
   std::string peer_;
-  TurnEnd already_ready_;  // for whoever asks when nothing has to happen first
+  // For whoever asks when nothing has to happen first.
+  TurnEnd already_readable_;
+  TurnEnd already_writable_;
 };
 
 }  // namespace sluice

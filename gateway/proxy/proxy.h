@@ -37,6 +37,7 @@ class Proxy final : public StreamHandler {
   ExchangeList& exchanges() noexcept { return exchanges_; }
   // How many. Threads: any.
   std::int64_t open_streams() const noexcept { return places_.open(); }
+  void trim_places() noexcept { places_.trim(); }
 
  private:
   void begin(Exchange& exchange);

@@ -1,11 +1,20 @@
 #include "gateway/proxy/stream_places.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice {
 
 std::int64_t StreamPlaces::batch() const noexcept {
   return std::clamp<std::int64_t>(limit_.max.load(std::memory_order_relaxed) / 1024, 1, kMostSpare / 2);
+}
+
+bool StreamPlaces::over_limit() const noexcept {
+  return limit_.taken.load(std::memory_order_relaxed) > limit_.max.load(std::memory_order_relaxed);
+}
+
+void StreamPlaces::trim() noexcept {
+  give_back(std::exchange(spare_, 0));
 }
 
 void StreamPlaces::give_back(std::int64_t places) noexcept {
@@ -14,6 +23,7 @@ void StreamPlaces::give_back(std::int64_t places) noexcept {
 
 bool StreamPlaces::take() noexcept {
   add_open(1);
+  if (over_limit()) trim();
   if (spare_ > 0) {
     --spare_;
     return true;
@@ -30,7 +40,8 @@ bool StreamPlaces::take() noexcept {
 void StreamPlaces::give() noexcept {
   add_open(-1);
   const std::int64_t wanted = batch();
-  const std::int64_t most = wanted == 1 ? 0 : 2 * wanted;
+  // What was refused took a place above the limit: that one is kept for nobody.
+  const std::int64_t most = wanted == 1 || over_limit() ? 0 : 2 * wanted;
   if (++spare_ <= most) return;
   // Half of them stay, for the exchanges to come.
   const std::int64_t kept = most / 2;

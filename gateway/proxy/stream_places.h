@@ -23,17 +23,20 @@ class StreamPlaces {
   explicit StreamPlaces(StreamLimit& limit) noexcept : limit_(limit) {}
   StreamPlaces(const StreamPlaces&) = delete;
   StreamPlaces& operator=(const StreamPlaces&) = delete;
-  ~StreamPlaces() { give_back(spare_); }
+  ~StreamPlaces() { trim(); }
 
   // False if there is no place left. What was refused counts as well, until give().
   bool take() noexcept;
   void give() noexcept;
+  // Gives up what it keeps in hand: after the limit was lowered, which an idle shard would not notice.
+  void trim() noexcept;
 
   // Taken and not given. Threads: any.
   std::int64_t open() const noexcept { return open_.load(std::memory_order_relaxed); }
 
  private:
   std::int64_t batch() const noexcept;
+  bool over_limit() const noexcept;
   void give_back(std::int64_t places) noexcept;
   void add_open(std::int64_t change) noexcept {
     // Written by one thread alone: no locked instruction.

@@ -5,19 +5,11 @@
 #include <cstdint>
 #include <new>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SLUICE_PLAIN_FRAMES true
-#endif
-#endif
-#ifndef SLUICE_PLAIN_FRAMES
-#define SLUICE_PLAIN_FRAMES false
-#endif
+#include "gateway/base/sanitized.h"
 
 namespace sluice {
 namespace {
 
-constexpr bool kPlainFrames = SLUICE_PLAIN_FRAMES;
 constexpr std::size_t kClassBytes = 32;
 constexpr std::size_t kClasses = 128;  // frames above 4 KiB go to the heap
 constexpr std::uint32_t kMaxFreePerClass =
@@ -77,7 +69,7 @@ void* spare_frame(std::size_t c) noexcept {
 
 void* allocate_frame(std::size_t size) {
   const std::size_t c = class_of(size);
-  if (!kPlainFrames && c < kClasses) {
+  if (!kSanitized && c < kClasses) {
     if (FreeFrame* frame = cache.heads[c]) {
       cache.heads[c] = frame->next;
       --cache.counts[c];
@@ -92,7 +84,7 @@ void* allocate_frame(std::size_t size) {
 
 void free_frame(void* frame, std::size_t size) noexcept {
   const std::size_t c = class_of(size);
-  if (!kPlainFrames && c < kClasses && cache.counts[c] < kMaxFreePerClass) {
+  if (!kSanitized && c < kClasses && cache.counts[c] < kMaxFreePerClass) {
     auto* free = static_cast<FreeFrame*>(frame);
     free->next = cache.heads[c];
     cache.heads[c] = free;

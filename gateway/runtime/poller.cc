@@ -1,10 +1,10 @@
 #include "gateway/runtime/poller.h"
 
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <stdexcept>
-#include <utility>
+
+#include "gateway/runtime/system_calls.h"
 
 namespace sluice {
 
@@ -39,8 +39,7 @@ void Poller::add_set(int fd) {
 }
 
 bool Poller::look(int timeout_ms) noexcept {
-  // Not by way of glibc's epoll_wait(), in which a thread may be cancelled: two locked instructions a call.
-  const long found = ::syscall(SYS_epoll_wait, fd_, batch_.data(), static_cast<int>(kBatch), timeout_ms);
+  const int found = wait_for_events(fd_, batch_.data(), static_cast<int>(kBatch), timeout_ms);
   found_ = found > 0 ? static_cast<std::size_t>(found) : 0;
   return found_ != 0;
 }

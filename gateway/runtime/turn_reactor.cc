@@ -1,5 +1,7 @@
 #include "gateway/runtime/turn_reactor.h"
 
+#include <stdexcept>
+
 #include <boost/version.hpp>
 
 #include "gateway/runtime/poller.h"
@@ -12,14 +14,17 @@ static_assert(BOOST_VERSION / 100 == 1081, "read docs/adr/0020-own-poller.md, th
 namespace sluice {
 namespace {
 
-// Asio tells nobody the descriptor of its set. An explicit instantiation may name what is private
+// Asio tells nobody these descriptors. An explicit instantiation may name what is private
 // ([temp.spec.general]).
-int epoll_set_of(const asio::detail::epoll_reactor& reactor);
-template <int asio::detail::epoll_reactor::* kDescriptor>
-struct Descriptor {
-  friend int epoll_set_of(const asio::detail::epoll_reactor& reactor) { return reactor.*kDescriptor; }
+using Reactor = asio::detail::epoll_reactor;
+int epoll_set_of(const Reactor& reactor);
+int timer_of(const Reactor& reactor);
+template <int Reactor::* kSet, int Reactor::* kTimer>
+struct Descriptors {
+  friend int epoll_set_of(const Reactor& reactor) { return reactor.*kSet; }
+  friend int timer_of(const Reactor& reactor) { return reactor.*kTimer; }
 };
-template struct Descriptor<&asio::detail::epoll_reactor::epoll_fd_>;
+template struct Descriptors<&Reactor::epoll_fd_, &Reactor::timer_fd_>;
 
 int milliseconds(long usec) noexcept {
   return usec < 0 ? -1 : static_cast<int>((usec + 999) / 1000);
@@ -29,6 +34,8 @@ int milliseconds(long usec) noexcept {
 
 TurnReactor::TurnReactor(asio::io_context& io, Poller& poller, Callback callback, void* owner)
     : epoll_reactor(io), poller_(poller), callback_(callback), owner_(owner) {
+  // Without one Asio would have to be asked how long to wait.
+  if (timer_of(*this) < 0) throw std::runtime_error("timerfd_create failed");
   poller_.add_set(epoll_set_of(*this));
 }
 

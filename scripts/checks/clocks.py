@@ -41,6 +41,8 @@ RULES = [
          "backends/worker/engine/engine.cc": "the engine's step loop has a thread of its own",
          "tests/gateway/app/log_sink_test.cc": "a sink takes lines from any thread",
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
+         "tests/gateway/proxy/stream_places_test.cc": "shards share the limit",
+         "tests/gateway/runtime/loop_test.cc": "a function is posted from any thread",
          "tests/backends/worker/engine/engine_test.cc": "requests reach the engine from any thread",
      }),
 ]

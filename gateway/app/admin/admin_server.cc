@@ -141,9 +141,8 @@ struct AdminServer::Parts {
   std::optional<Server> socket_server;
 };
 
-Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway,
-                                                       Metrics& metrics, const TimeSource& time,
-                                                       AdminSockets sockets) {
+Result<std::unique_ptr<AdminServer>> AdminServer::open(Gateway& gateway, Metrics& metrics,
+                                                       const TimeSource& time, AdminSockets sockets) {
   const config::Admin& settings = gateway.config().admin;
   std::optional<Secret> token;
   if (settings.token) {

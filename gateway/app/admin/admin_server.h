@@ -26,8 +26,8 @@ struct AdminSockets {
 class AdminServer {
  public:
   // Errors (kConfig): the token cannot be read or the audit log not be opened. The references outlive it.
-  static Result<std::unique_ptr<AdminServer>> open(Gateway& gateway, Metrics& metrics,
-                                                   const TimeSource& time, AdminSockets sockets);
+  static Result<std::unique_ptr<AdminServer>> open(Gateway& gateway, Metrics& metrics, const TimeSource& time,
+                                                   AdminSockets sockets);
   ~AdminServer();
 
   static constexpr int kMaxConnections = 64;

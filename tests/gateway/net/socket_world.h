@@ -33,9 +33,9 @@ class SocketWorld {
   std::unique_ptr<Listener> listen(const Address& address, ListenOptions options = {}) {
     Result<ListenSocket> socket = ListenSocket::bind(address, options);
     if (!socket) return nullptr;
-    return std::make_unique<Listener>(
-        loop, std::move(*socket),
-        [this](std::unique_ptr<Transport> transport) { accepted.push_back(std::move(transport)); });
+    return std::make_unique<Listener>(loop, std::move(*socket), [this](std::unique_ptr<Transport> transport) {
+      accepted.push_back(std::move(transport));
+    });
   }
 
   Result<std::unique_ptr<Transport>> connect(const Address& address) {

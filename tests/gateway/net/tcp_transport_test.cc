@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -46,6 +47,13 @@ class TcpTransportTest : public ::testing::TestWithParam<std::string> {
   }
   Transport& near() { return *pair_.near; }
   Transport& far() { return *pair_.far; }
+  // Until nothing more can be written.
+  static void fill(Transport& transport) {
+    const std::string block(64 * 1024, 'f');
+    const std::string_view pieces[] = {block};
+    while (transport.try_write(pieces).status == Status::kOk) {
+    }
+  }
 
   TemporaryFolder folder_;
   SocketWorld world_;
@@ -283,9 +291,6 @@ TEST_P(TcpTransportTest, DestroyingItDropsCallbacksThatAreUnderWay) {
   EXPECT_EQ(world_.next_status(near()), Status::kBroken) << "it was closed with a byte unread";
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, TcpTransportTest, ::testing::Values("V4", "V6", "Unix"),
-                         [](const auto& instance) { return instance.param; });
-
 TEST(TcpTransport, ASocketThatThePollerHasNoRoomForEndsInsteadOfBeingTriedForEver) {
   SocketWorld world;
   int ends[2];
@@ -369,22 +374,59 @@ TEST(Hangups, ASlotTakenOverDoesNotHearOfItsFormerTenant) {
   }
 }
 
-TEST(Hangups, ReadersAndWritersAreToldAlthoughOneDestroysTheOther) {
-  // Whoever is told first may destroy the connection that the others wait for.
-  SocketWorld world;
-  auto listener = world.listen(kAnyPort);
-  SocketWorld::Pair pair = world.connected(listener->address());
-  Child<bool> writer(world.loop, wait_writable(*pair.far, kNever));
-  struct Destroys final : ReadyListener {
-    void on_ready() override { victim->reset(); }
-    std::unique_ptr<Transport>* victim = nullptr;
-  } destroyer;
-  writer.cancel();
-  destroyer.victim = &pair.far;
-  pair.far->listen(Direction::kRead, &destroyer);
-  pair.near->close();
-  EXPECT_TRUE(world.until([&] { return pair.far == nullptr; }));
+// A listener that does something when it is told.
+struct Told final : ReadyListener {
+  void on_ready() override {
+    ++count;
+    if (then) then();
+  }
+  int count = 0;
+  std::function<void()> then;
+};
+
+TEST_P(TcpTransportTest, AnEndIsToldToWhoReadsAndToWhoWrites) {
+  Told reader;
+  Told writer;
+  fill(far());
+  far().listen(Direction::kRead, &reader);
+  far().listen(Direction::kWrite, &writer);
+  near().reset();
+  EXPECT_TRUE(world_.until([&] { return reader.count == 1 && writer.count == 1; }));
 }
+
+TEST_P(TcpTransportTest, WhoReadsMayDestroyWhatAnotherWaitsToWriteTo) {
+  Told reader;
+  Told writer;
+  fill(far());
+  reader.then = [this] { pair_.far.reset(); };
+  far().listen(Direction::kRead, &reader);
+  far().listen(Direction::kWrite, &writer);
+  near().reset();
+  EXPECT_TRUE(world_.until([&] { return reader.count == 1; }));
+  world_.loop.poll();
+  EXPECT_EQ(writer.count, 0);
+}
+
+TEST_P(TcpTransportTest, ClosingTellsBothSidesInTheSameTurn) {
+  Told reader;
+  Told writer;
+  fill(far());
+  far().listen(Direction::kRead, &reader);
+  far().listen(Direction::kWrite, &writer);
+  std::uint64_t read_in = 0;
+  std::uint64_t written_in = 1;
+  reader.then = [&] { read_in = world_.loop.turn(); };
+  writer.then = [&] { written_in = world_.loop.turn(); };
+  world_.loop.poll();
+  far().close();
+  world_.loop.poll();
+  EXPECT_EQ(reader.count, 1);
+  EXPECT_EQ(writer.count, 1);
+  EXPECT_EQ(read_in, written_in);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, TcpTransportTest, ::testing::Values("V4", "V6", "Unix"),
+                         [](const auto& instance) { return instance.param; });
 
 }  // namespace
 }  // namespace sluice

@@ -1,9 +1,12 @@
 #include "gateway/runtime/loop.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <functional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -149,6 +152,85 @@ TEST_F(LoopTurns, WhatTheEndAsksForIsDone) {
   first_.arrive();
   loop_.poll();
   EXPECT_EQ(twice.count, 2);
+}
+
+// A socket in the poller itself, as connections are.
+struct Polled final : Poller::Watcher {
+  explicit Polled(Loop& l) : loop(l) {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    EXPECT_TRUE(loop.poller().add(ends[0], *this));
+    loop.poll();  // it says that there is room to write
+  }
+  ~Polled() {
+    loop.poller().remove(ends[0], *this);
+    ::close(ends[0]);
+    ::close(ends[1]);
+  }
+  void arrive() const { EXPECT_EQ(::send(ends[1], "x", 1, 0), 1); }
+  void on_events(std::uint32_t events) override {
+    if ((events & EPOLLIN) != 0 && then) then();
+  }
+  Loop& loop;
+  int ends[2];
+  std::function<void()> then;
+};
+
+TEST_F(LoopTurns, OfThePollersEventsAloneHasAnEnd) {
+  Polled one(loop_);
+  Polled two(loop_);
+  for (Polled* socket : {&one, &two}) {
+    socket->then = [this] {
+      note("event");
+      loop_.at_turn_end(end_);
+    };
+  }
+  one.arrive();
+  two.arrive();
+  loop_.poll();
+  EXPECT_EQ(history_, (std::vector<std::string>{"event", "event", "end"}));
+}
+
+TEST_F(LoopTurns, OfThePollersEventsAndAsiosHasOneEndBehindBoth) {
+  Polled polled(loop_);
+  polled.then = [this] {
+    note("polled");
+    loop_.post([this] { note("posted"); });
+    loop_.at_turn_end(end_);
+  };
+  first_.on_event([this] { note("asio"); });
+  polled.arrive();
+  first_.arrive();
+  loop_.poll();
+  EXPECT_EQ(history_.front(), "polled");
+  EXPECT_EQ(history_.back(), "end");
+  EXPECT_EQ(history_.size(), 4u);
+}
+
+TEST(Loop, APostFromAnotherThreadAndATimerWakeALoopThatWaits) {
+  const SystemTime time;
+  Loop loop(time, 1);
+  bool posted = false;
+  bool expired = false;
+  struct Expiry {
+    static void fire(void* self) {
+      *static_cast<Expiry*>(self)->expired = true;
+      static_cast<Expiry*>(self)->loop->stop();
+    }
+    bool* expired;
+    Loop* loop;
+  } expiry{&expired, &loop};
+  Timer timer(&Expiry::fire, &expiry);
+  // Behind the post: the timer ends the run, so that both are needed for the test to pass.
+  std::thread other([&] {
+    loop.post([&] {
+      posted = true;
+      loop.arm(timer, loop.now() + std::chrono::milliseconds(20));
+    });
+  });
+  loop.run();
+  other.join();
+  EXPECT_TRUE(posted);
+  EXPECT_TRUE(expired);
 }
 
 }  // namespace
