@@ -15,7 +15,7 @@ class UpstreamPool::Connection final : public ListNode<UpstreamPool>, private Re
 
   void begin_idle() {
     http.reset();
-    // The registration stays with the reactor and serves the next answer's first wait.
+    // What was asked for stays pending and serves the next answer's first wait.
     http.transport().listen(Direction::kRead, this);
     pool_.loop_.arm(idle_timer_, std::min(pool_.loop_.now() + pool_.options_.idle_timeout, expires_));
   }

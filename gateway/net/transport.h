@@ -27,7 +27,7 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
-// Told by a transport's reactor callback that a direction became ready; once per wait.
+// Told by the transport that a direction became ready; once per wait.
 class ReadyListener {
  public:
   virtual void on_ready() = 0;
@@ -91,7 +91,7 @@ class Transport {
   Wait writable(TimePoint deadline) noexcept;
 
   // Registers a listener without a coroutine, or withdraws it with nullptr. Idle pooled connections use it to
-  // hear of anything unexpected; the registration with the reactor is shared with a later readable().
+  // hear of anything unexpected; one that is pending serves a later readable() as well.
   void listen(Direction direction, ReadyListener* listener);
 
   // Nobody will read for a while: a peer that says goodbye in the bytes it sends (TLS' close_notify), with

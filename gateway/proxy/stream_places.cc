@@ -23,6 +23,7 @@ void StreamPlaces::give_back(std::int64_t places) noexcept {
 
 bool StreamPlaces::take() noexcept {
   add_open(1);
+  // Places in hand are no use above the limit: it was lowered, or they are of exchanges that were refused.
   if (over_limit()) trim();
   if (spare_ > 0) {
     --spare_;
@@ -40,8 +41,7 @@ bool StreamPlaces::take() noexcept {
 void StreamPlaces::give() noexcept {
   add_open(-1);
   const std::int64_t wanted = batch();
-  // What was refused took a place above the limit: that one is kept for nobody.
-  const std::int64_t most = wanted == 1 || over_limit() ? 0 : 2 * wanted;
+  const std::int64_t most = wanted == 1 ? 0 : 2 * wanted;
   if (++spare_ <= most) return;
   // Half of them stay, for the exchanges to come.
   const std::int64_t kept = most / 2;

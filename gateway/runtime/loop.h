@@ -97,7 +97,8 @@ class Loop {
   // for one connection leaves in one write. Nothing happens if it is pending already.
   void at_turn_end(TurnEnd& end);
 
-  // The number of the turn: what two events of one turn tell of was there before either was handled.
+  // The number of the turn: what the events of two sockets in one turn tell of was there before either was
+  // handled.
   std::uint64_t turn() const noexcept;
 
   // Runs a function on the loop's thread. Threads: any.

@@ -44,7 +44,7 @@ bool Poller::look(int timeout_ms) noexcept {
   return found_ != 0;
 }
 
-bool Poller::tell() {
+bool Poller::tell() noexcept {
   bool other_set = false;
   for (next_ = 0; next_ < found_;) {
     const epoll_event event = batch_[next_++];

@@ -9,8 +9,8 @@
 namespace sluice {
 
 // A loop's own epoll set. A socket is registered once, edge triggered and for everything that can happen to
-// it, so that neither a wait nor the notice of a hang-up costs a system call. What it tells of is called from
-// the look itself, without a scheduler's queue between.
+// it, so that neither a wait nor the notice of a hang-up costs a system call. Watchers are called one after
+// the other, without a scheduler's queue between.
 //
 // Threads: its loop's only.
 class Poller {
@@ -43,8 +43,9 @@ class Poller {
 
   // Waits up to so many milliseconds, -1 for ever, and keeps what it found. False if there was nothing.
   bool look(int timeout_ms) noexcept;
-  // Calls whom it concerns. True if the other set has something.
-  bool tell();
+  // Calls whom it concerns. True if the other set has something. An exception would lose the edges that are
+  // still to be told: it ends the process.
+  bool tell() noexcept;
   // Events told so far.
   std::uint64_t told() const noexcept { return told_; }
 

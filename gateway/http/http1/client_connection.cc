@@ -43,8 +43,8 @@ bool ClientConnection::silent() const noexcept {
   return input_.empty() && transport_->try_read({&unasked, 1}).status == IoResult::Status::kWouldBlock;
 }
 
-// What the reactor tells of in the turn in which the request was sent had come before it, and is no answer.
-// Unless the connection was in use in this turn: then the reactor may have meant the answer before.
+// What the poller tells of in the turn in which the request was sent had come before it, and is no answer.
+// Unless the connection was in use in this turn: then the poller may have meant the answer before.
 bool ClientConnection::answered_too_early() const noexcept {
   return reused_ && transport_->loop().turn() == sent_turn_ && idle_since_turn_ != sent_turn_;
 }
