@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <map>
 
 #include <CLI/CLI.hpp>
 
@@ -17,9 +18,9 @@ constexpr const char* kDescription =
     "  curl http://127.0.0.1:8000/v1/chat/completions -H 'content-type: application/json' \\\n"
     "    -d '{\"model\": \"tiny\", \"messages\": [{\"role\": \"user\", \"content\": \"What is "
     "Sluice?\"}]}'\n\n"
-    "It listens once the model is loaded and says so on standard error; SIGTERM ends it. Answers are greedy: "
-    "of\n"
-    "sampling parameters only the range is checked. Dashes and underscores in flags are the same.\n";
+    "It listens once the model is loaded and says so on standard error; SIGTERM ends it. Dashes and "
+    "underscores in "
+    "flags\nare the same.\n";
 
 // "8192", "8k" (8000), "8K" (8192), "auto" (0); as vLLM reads lengths.
 std::string parse_length(std::string& text) {
@@ -53,6 +54,65 @@ std::vector<std::string> with_dashes(int argc, char** argv) {
   }
   std::ranges::reverse(arguments);  // as CLI11 takes them
   return arguments;
+}
+
+// A flag with its opposite, as vLLM has them.
+void add_switch(CLI::App& app, const std::string& name, bool& value, const std::string& description) {
+  app.add_flag("--" + name + ",!--no-" + name, value, description + (value ? " [on]" : " [off]"));
+}
+
+void add_engine_flags(CLI::App& app, Flags& flags) {
+  EngineOptions& engine = flags.engine;
+  app.add_option("--block-size", engine.block_size, "Tokens of one block of the KV cache")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  app.add_option("--num-gpu-blocks-override", engine.kv_blocks,
+                 "Blocks of the KV cache [room for --max-num-seqs sequences within --kv-cache-memory-bytes]")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--kv-cache-memory-bytes", engine.kv_cache_bytes, "Most memory that the KV cache may take")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_switch(app, "enable-prefix-caching", engine.prefix_caching,
+             "Compute what prompts begin with in common only once");
+  add_switch(app, "enable-chunked-prefill", engine.chunked_prefill, "Compute long prompts in several steps");
+  app.add_option("--long-prefill-token-threshold", engine.long_prefill_threshold,
+                 "Most tokens of one prompt in a step; 0: no limit but the step's")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--scheduling-policy", engine.policy,
+                 "Who goes first: fcfs, or the lowest priority of requests")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, SchedulingPolicy>{
+          {"fcfs", SchedulingPolicy::kFcfs}, {"priority", SchedulingPolicy::kPriority}}))
+      ->default_str("fcfs");
+  app.add_option("--max-num-queued-reqs", engine.max_queued,
+                 "Answers that may wait; further ones get status 503")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--seed", engine.seed, "Of the answers whose requests bring no seed")->capture_default_str();
+}
+
+void add_api_flags(CLI::App& app, Flags& flags) {
+  app.add_option_function<std::string>(
+         "--generation-config",
+         [&flags](const std::string& value) { flags.ignore_generation_config = value == "vllm"; },
+         "auto: sampling defaults of the checkpoint's generation_config.json; vllm: without them")
+      ->check(CLI::IsMember({"auto", "vllm"}))
+      ->default_str("auto");
+  app.add_option("--response-role", flags.response_role, "The role of chat answers")->capture_default_str();
+  app.add_option("--max-logprobs", flags.max_logprobs, "Most probable tokens that may be asked for; -1: all")
+      ->check(CLI::Range(-1, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--stream-interval", flags.stream_interval,
+                 "Tokens of a frame, but for the first and the last")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  add_switch(app, "enable-request-id-headers", flags.request_id_headers, "Answer with X-Request-Id");
+  add_switch(app, "enable-prompt-tokens-details", flags.prompt_tokens_details,
+             "Say in usage how much of a prompt was cached");
+  add_switch(app, "enable-force-include-usage", flags.force_include_usage,
+             "Usage on every frame of every stream");
+  add_switch(app, "return-tokens-as-token-ids", flags.tokens_as_ids, "Name tokens in logprobs token_id:N");
+  app.add_flag("--enable-server-load-tracking")->description("Accepted for vLLM's sake: /load always counts");
 }
 
 }  // namespace
@@ -93,6 +153,8 @@ std::optional<int> parse_flags(int argc, char** argv, Flags& flags) {
       ->capture_default_str();
   app.add_flag("--disable-log-stats", flags.disable_log_stats,
                "Accepted for vLLM's sake: nothing is logged regularly");
+  add_engine_flags(app, flags);
+  add_api_flags(app, flags);
   try {
     app.parse(with_dashes(argc, argv));
   } catch (const CLI::ParseError& error) {

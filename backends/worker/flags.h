@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "backends/worker/engine/engine_options.h"
+
 namespace sluice::worker {
 
 // The command line, with vLLM's names and meanings where vLLM has them.
@@ -23,6 +25,17 @@ struct Flags {
   std::int64_t shutdown_timeout_s = 0;
   std::vector<std::string> api_keys;
   bool disable_log_stats = false;
+
+  EngineOptions engine;  // block_size, kv_blocks, kv_cache_bytes, policy, caching, chunking, seed, max_queued
+  bool ignore_generation_config = false;  // --generation-config vllm
+  std::string response_role = "assistant";
+  std::int64_t max_logprobs = 20;
+  std::int64_t stream_interval = 1;
+  bool request_id_headers = false;
+  bool prompt_tokens_details = false;
+  bool force_include_usage = false;
+  bool tokens_as_ids = false;
+  std::vector<std::string> faults;
 };
 
 // Reads the command line. Prints help, the version or what is wrong, and returns the exit status, where the

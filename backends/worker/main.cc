@@ -30,12 +30,24 @@ constexpr Duration kFarewell = std::chrono::seconds(2);
 constexpr Duration kLook = std::chrono::milliseconds(20);
 
 EngineOptions engine_options(const Flags& flags) {
-  EngineOptions options;
+  EngineOptions options = flags.engine;
   options.max_model_len = flags.max_model_len;
   options.max_num_seqs = flags.max_num_seqs;
   options.max_num_batched_tokens = flags.max_num_batched_tokens;
   options.step_interval = std::chrono::milliseconds(flags.step_interval_ms);
   return options;
+}
+
+ApiOptions api_options(const Flags& flags) {
+  return {.api_keys = flags.api_keys,
+          .version = SLUICE_VERSION,
+          .response_role = flags.response_role,
+          .max_logprobs = flags.max_logprobs,
+          .stream_interval = flags.stream_interval,
+          .request_id_headers = flags.request_id_headers,
+          .prompt_tokens_details = flags.prompt_tokens_details,
+          .force_include_usage = flags.force_include_usage,
+          .tokens_as_ids = flags.tokens_as_ids};
 }
 
 ServerOptions server_options() {
@@ -107,7 +119,8 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
   CpuDevice device;
   SteadyClock clock;
   const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), device, clock);
-  Result<ServedModel> model = load_served_model(flags.model, loaded.generation);
+  Result<ServedModel> model =
+      load_served_model(flags.model, flags.ignore_generation_config ? GenerationConfig{} : loaded.generation);
   if (!model) return fail(std::move(model.error()));
   model->root = flags.model;
   model->names = flags.served_names;
@@ -118,7 +131,7 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
 
   Loop loop(time, system_seed());
   EngineGenerator generator(*loaded.engine);
-  Api api(loop, *model, generator, {.api_keys = flags.api_keys, .version = SLUICE_VERSION});
+  Api api(loop, *model, generator, api_options(flags));
   ListenOptions listen;
   listen.reuse_port = false;
   Result<ListenSocket> socket = ListenSocket::bind(reserved->address(), listen);

@@ -50,7 +50,7 @@ LIBRARIES = {
     # Beast is the oracle that tests compare our HTTP/1.1 parser with.
     "boost/beast/": [NOWHERE],
     "nghttp2/": ["gateway/http/http2"],
-    "openssl/": ["gateway/base", "gateway/net", "filters/auth"],
+    "openssl/": ["gateway/base", "gateway/net", "filters/auth", "backends/worker/engine"],
     "hiredis/": ["gateway/store/redis"],
     "ares": ["gateway/net"],
     "yaml-cpp/": ["config"],

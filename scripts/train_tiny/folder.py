@@ -27,9 +27,8 @@ def save(directory, model, tokenizer):
         "bos_token_id": ids[bpe.END_OF_TEXT],
         "eos_token_id": [ids[bpe.IM_END], ids[bpe.END_OF_TEXT]],
         "pad_token_id": ids[bpe.END_OF_TEXT],
-        "do_sample": True,
-        "temperature": 0.6,
-        "top_p": 0.9,
+        "do_sample": False,
+        "temperature": 0.0,
     })
     write_json(directory / "tokenizer.json", tokenizer.hugging_face_json())
     write_json(directory / "tokenizer_config.json", {

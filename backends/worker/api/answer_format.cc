@@ -1,6 +1,7 @@
 #include "backends/worker/api/answer_format.h"
 
 #include "backends/worker/api/json_writer.h"
+#include "backends/worker/api/logprobs_json.h"
 
 namespace sluice::worker {
 namespace {
@@ -19,10 +20,15 @@ void write_usage(JsonWriter& json, const Usage& usage, bool with_details) {
   json.member("prompt_tokens", usage.prompt);
   json.member("total_tokens", usage.prompt + usage.completion);
   json.member("completion_tokens", usage.completion);
-  if (with_details) {
+  if (usage.cached) {
+    json.key("prompt_tokens_details");
+    json.begin_object();
+    json.member("cached_tokens", *usage.cached);
+    json.end_object();
+  } else if (with_details) {
     json.member("prompt_tokens_details", nullptr);
-    json.member("completion_tokens_details", nullptr);
   }
+  if (with_details) json.member("completion_tokens_details", nullptr);
   json.end_object();
 }
 
@@ -50,6 +56,25 @@ void write_stop_reason(JsonWriter& json, const Ending* ending) {
     json.value(*ending->stop_text);
   } else if (ending != nullptr && ending->stop_token) {
     json.value(*ending->stop_token);
+  } else {
+    json.value(nullptr);
+  }
+}
+
+void write_prompt(JsonWriter& json, const AnswerPart& part) {
+  json.key("prompt_logprobs");
+  if (part.prompt_logprobs != nullptr) {
+    write_prompt_logprobs(json, *part.prompt_logprobs);
+  } else {
+    json.value(nullptr);
+  }
+}
+
+// A completion's.
+void write_logprobs(JsonWriter& json, const AnswerPart& part) {
+  json.key("logprobs");
+  if (part.logprobs != nullptr) {
+    write_completion_logprobs(json, *part.logprobs, part.text_offset);
   } else {
     json.value(nullptr);
   }
@@ -89,34 +114,46 @@ void AnswerFormat::usage_frame(const AnswerIdentity& identity, const Usage& usag
   frame.json.member("system_fingerprint", identity.fingerprint);
 }
 
-std::string ChatFormat::whole(const AnswerIdentity& identity, const AnswerPart& part) const {
+void ChatFormat::write_logprobs(JsonWriter& json, const AnswerPart& part) const {
+  json.key("logprobs");
+  if (part.logprobs != nullptr) {
+    write_chat_logprobs(json, *part.logprobs, top_logprobs());
+  } else {
+    json.value(nullptr);
+  }
+}
+
+std::string ChatFormat::whole(const AnswerIdentity& identity, std::span<const AnswerPart> parts,
+                              const Usage& usage) const {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   write_identity(json, identity, "chat.completion");
   json.key("choices");
   json.begin_array();
-  json.begin_object();
-  json.member("index", 0);
-  json.key("message");
-  json.begin_object();
-  json.member("role", "assistant");
-  json.member("content", part.text);
-  for (const std::string_view name : {"refusal", "annotations", "audio", "function_call", "reasoning"})
-    json.member(name, nullptr);
-  json.end_object();
-  json.member("logprobs", nullptr);
-  write_finish(json, part.ending);
-  write_stop_reason(json, part.ending);
-  write_ids(json, "token_ids", part.token_ids);
-  json.member("routed_experts", nullptr);
-  json.end_object();
+  for (const AnswerPart& part : parts) {
+    json.begin_object();
+    json.member("index", part.index);
+    json.key("message");
+    json.begin_object();
+    json.member("role", role_);
+    json.member("content", part.text);
+    for (const std::string_view name : {"refusal", "annotations", "audio", "function_call", "reasoning"})
+      json.member(name, nullptr);
+    json.end_object();
+    write_logprobs(json, part);
+    write_finish(json, part.ending);
+    write_stop_reason(json, part.ending);
+    write_ids(json, "token_ids", part.token_ids);
+    json.member("routed_experts", nullptr);
+    json.end_object();
+  }
   json.end_array();
   json.member("service_tier", nullptr);
   json.member("system_fingerprint", identity.fingerprint);
-  write_usage(json, part.usage.value_or(Usage{}), true);
-  json.member("prompt_logprobs", nullptr);
-  write_ids(json, "prompt_token_ids", part.prompt_token_ids);
+  write_usage(json, usage, true);
+  write_prompt(json, parts.front());
+  write_ids(json, "prompt_token_ids", parts.front().prompt_token_ids);
   for (const std::string_view name : {"prompt_text", "kv_transfer_params", "ec_transfer_params", "metrics"})
     json.member(name, nullptr);
   json.end_object();
@@ -127,17 +164,17 @@ void ChatFormat::opening(const AnswerIdentity& identity, const AnswerPart& part,
   Frame frame(identity, frame_object(), out);
   JsonWriter& json = frame.json;
   json.begin_object();
-  json.member("index", 0);
+  json.member("index", part.index);
   json.key("delta");
   json.begin_object();
-  json.member("role", "assistant");
+  json.member("role", role_);
   json.member("content", "");
   json.end_object();
   json.member("logprobs", nullptr);
   write_finish(json, nullptr);
   json.end_object();
   frame.end_choices();
-  if (part.usage) write_usage(json, Usage{part.usage->prompt, 0}, false);
+  if (part.usage) write_usage(json, Usage{.prompt = part.usage->prompt}, false);
   write_ids(json, "prompt_token_ids", part.prompt_token_ids);
   json.member("prompt_text", nullptr);
 }
@@ -147,12 +184,12 @@ void ChatFormat::frame(const AnswerIdentity& identity, const AnswerPart& part, b
   Frame frame(identity, frame_object(), out);
   JsonWriter& json = frame.json;
   json.begin_object();
-  json.member("index", 0);
+  json.member("index", part.index);
   json.key("delta");
   json.begin_object();
   json.member("content", part.text);
   json.end_object();
-  json.member("logprobs", nullptr);
+  write_logprobs(json, part);
   write_finish(json, part.ending);
   if (part.ending != nullptr) write_stop_reason(json, part.ending);
   write_ids(json, "token_ids", part.token_ids);
@@ -162,28 +199,31 @@ void ChatFormat::frame(const AnswerIdentity& identity, const AnswerPart& part, b
   if (part.ending != nullptr && last_frame) json.member("system_fingerprint", identity.fingerprint);
 }
 
-std::string CompletionFormat::whole(const AnswerIdentity& identity, const AnswerPart& part) const {
+std::string CompletionFormat::whole(const AnswerIdentity& identity, std::span<const AnswerPart> parts,
+                                    const Usage& usage) const {
   std::string out;
   JsonWriter json(out);
   json.begin_object();
   write_identity(json, identity, "text_completion");
   json.key("choices");
   json.begin_array();
-  json.begin_object();
-  json.member("index", 0);
-  json.member("text", part.text);
-  json.member("logprobs", nullptr);
-  write_finish(json, part.ending);
-  write_stop_reason(json, part.ending);
-  write_ids(json, "token_ids", part.token_ids);
-  json.member("prompt_logprobs", nullptr);
-  write_ids(json, "prompt_token_ids", part.prompt_token_ids);
-  json.member("routed_experts", nullptr);
-  json.end_object();
+  for (const AnswerPart& part : parts) {
+    json.begin_object();
+    json.member("index", part.index);
+    json.member("text", part.text);
+    write_logprobs(json, part);
+    write_finish(json, part.ending);
+    write_stop_reason(json, part.ending);
+    write_ids(json, "token_ids", part.token_ids);
+    write_prompt(json, part);
+    write_ids(json, "prompt_token_ids", part.prompt_token_ids);
+    json.member("routed_experts", nullptr);
+    json.end_object();
+  }
   json.end_array();
   json.member("service_tier", nullptr);
   json.member("system_fingerprint", identity.fingerprint);
-  write_usage(json, part.usage.value_or(Usage{}), true);
+  write_usage(json, usage, true);
   for (const std::string_view name : {"kv_transfer_params", "ec_transfer_params", "metrics"})
     json.member(name, nullptr);
   json.end_object();
@@ -195,9 +235,9 @@ void CompletionFormat::frame(const AnswerIdentity& identity, const AnswerPart& p
   Frame frame(identity, frame_object(), out);
   JsonWriter& json = frame.json;
   json.begin_object();
-  json.member("index", 0);
+  json.member("index", part.index);
   json.member("text", part.text);
-  json.member("logprobs", nullptr);
+  write_logprobs(json, part);
   write_finish(json, part.ending);
   write_stop_reason(json, part.ending);
   write_ids(json, "prompt_token_ids", part.prompt_token_ids);

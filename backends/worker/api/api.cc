@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "backends/worker/api/json_writer.h"
 #include "backends/worker/api/prompt.h"
 #include "backends/worker/api/reply.h"
+#include "backends/worker/api/watched_writer.h"
 #include "gateway/base/prometheus_text.h"
 
 namespace sluice::worker {
@@ -59,6 +62,29 @@ Task<Result<std::string>> read_body(BodyReader& reader) {
   }
 }
 
+// vLLM's header that overrides the body's priority; what is no number is ignored.
+std::optional<std::int64_t> header_priority(const Headers& headers) {
+  const std::string_view text = headers.get("x-vllm-priority");
+  std::int64_t priority = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), priority);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return priority;
+}
+
+// How many of a position's tokens a chat's logprobs list: all that were asked for by id.
+std::int64_t top_logprobs(const SamplingFields& fields) {
+  return fields.logprob_token_ids.empty() ? fields.logprobs.value_or(0) : -1;
+}
+
+// What an echo puts in front of the answer: the last message's content, if it is the answerer's.
+std::string last_content(const Conversation& conversation, std::string_view role) {
+  if (conversation.messages.empty()) return {};
+  const jinja::Dict& last = *conversation.messages.back().dict();
+  const jinja::Value* content = last.find("content");
+  if (*last.find("role")->text() != role || content == nullptr || content->text() == nullptr) return {};
+  return *content->text();
+}
+
 ApiError from_http(const Error& error) {
   const int status = traits(error.kind).status;
   return {status, status < 500 ? "BadRequestError" : "InternalServerError", error.detail(), std::nullopt};
@@ -94,28 +120,42 @@ const std::vector<Api::Route>& Api::routes() {
       {"/v1/models", Method::kGet, &Api::models},
       {"/tokenize", Method::kPost, &Api::tokenize_text},
       {"/detokenize", Method::kPost, &Api::detokenize_text},
-      {"/health", Method::kGet, &Api::health},
-      {"/ping", Method::kGet, &Api::health},
-      {"/ping", Method::kPost, &Api::health},
-      {"/metrics", Method::kGet, &Api::metrics},
-      {"/load", Method::kGet, &Api::show_load},
-      {"/version", Method::kGet, &Api::version},
+      {"/health", Method::kGet, &Api::health, false, true},
+      {"/ping", Method::kGet, &Api::health, false, true},
+      {"/ping", Method::kPost, &Api::health, false, true},
+      {"/metrics", Method::kGet, &Api::metrics, false, true},
+      {"/load", Method::kGet, &Api::show_load, false, true},
+      {"/version", Method::kGet, &Api::version, false, true},
   };
   return routes;
 }
 
 Task<Result<void>> Api::serve(ServerStream& stream) {
-  const RequestHead& head = stream.head;
-  if (!is_authorized(head))
-    co_return co_await reply(stream.client, 401, kJsonType, R"({"error":"Unauthorized"})");
-  const Route* route = nullptr;
-  bool known = false;
-  for (const Route& r : routes()) {
-    if (r.path != head.path()) continue;
-    known = true;
-    if (r.method == head.method) route = &r;
+  std::string request_id;
+  if (options_.request_id_headers) {
+    request_id = stream.head.headers.get(HeaderId::kXRequestId);
+    if (request_id.empty()) request_id = fresh_id();
   }
-  if (!known) co_return co_await reply(stream.client, 404, kJsonType, R"({"detail":"Not Found"})");
+  WatchedWriter client(stream.client, std::move(request_id));
+  ServerStream watched{stream.head, stream.body, client, stream.peer, stream.protocol, stream.received_at};
+  const Route* route = nullptr;
+  bool is_known = false;
+  for (const Route& r : routes()) {
+    if (r.path != stream.head.path()) continue;
+    is_known = true;
+    if (r.method == stream.head.method) route = &r;
+  }
+  Result<void> result = co_await dispatch(watched, route, is_known);
+  if (route == nullptr || !route->is_operational) {
+    metrics_.http_answered(is_known ? stream.head.path() : "none", name(stream.head.method), client.status());
+  }
+  co_return result;
+}
+
+Task<Result<void>> Api::dispatch(ServerStream& stream, const Route* route, bool is_known) {
+  if (!is_authorized(stream.head))
+    co_return co_await reply(stream.client, 401, kJsonType, R"({"error":"Unauthorized"})");
+  if (!is_known) co_return co_await reply(stream.client, 404, kJsonType, R"({"detail":"Not Found"})");
   if (route == nullptr) co_return co_await refuse_method(stream);
   struct Load {
     std::int64_t* count;
@@ -230,62 +270,112 @@ std::string Api::fresh_id() {
   return fmt::format("{:016x}{:016x}", loop_.random().next(), loop_.random().next());
 }
 
-Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix, GenerationFields fields,
-                                 TokenIds prompt) {
-  const Parsed<std::int32_t> limit = answer_limit(model_, prompt, fields);
-  if (!limit) return std::unexpected(limit.error());
-  const std::string_view header = stream.head.headers.get(HeaderId::kXRequestId);
+// What the request says of all its answers; the prompts are to be added.
+Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix,
+                                 const GenerationFields& fields) {
+  Parsed<SamplingParams> sampling = resolve_sampling(model_, options_.max_logprobs, fields.sampling);
+  if (!sampling) return std::unexpected(sampling.error());
+  const Headers& headers = stream.head.headers;
   GenerationPlan plan;
   plan.identity.id = prefix;
-  plan.identity.id += !header.empty()     ? std::string(header)
+  plan.identity.id += !headers.get(HeaderId::kXRequestId).empty()
+                          ? std::string(headers.get(HeaderId::kXRequestId))
                       : fields.request_id ? *fields.request_id
                                           : fresh_id();
   plan.identity.created = unix_seconds(loop_);
   plan.identity.model = model_.names.front();
   plan.identity.fingerprint = fingerprint_;
-  plan.fields = std::move(fields);
-  plan.prompt = std::move(prompt);
-  plan.max_tokens = *limit;
+  plan.n = static_cast<std::int32_t>(fields.sampling.n);
+  plan.stream = fields.stream;
+  plan.include_usage = fields.include_usage || (fields.stream && options_.force_include_usage);
+  plan.continuous_usage = fields.continuous_usage || options_.force_include_usage;
+  plan.tells_cached = options_.prompt_tokens_details;
+  plan.stream_interval = std::max(fields.stream_interval, options_.stream_interval);
+  plan.style.text = fields.text;
+  plan.style.with_logprobs = sampling->logprobs.has_value();
+  plan.style.with_prompt_logprobs = sampling->prompt_logprobs.has_value();
+  plan.style.with_token_ids = fields.return_token_ids;
+  plan.style.tokens_as_ids = fields.tokens_as_ids.value_or(options_.tokens_as_ids);
+  plan.request.min_tokens = fields.text.min_tokens;
+  plan.request.ignore_eos = fields.ignore_eos;
+  plan.request.stop_token_ids = fields.stop_token_ids;
+  plan.request.sampling = std::move(*sampling);
+  plan.request.priority = header_priority(headers).value_or(fields.priority.value_or(0));
+  plan.request.cache_salt = fields.cache_salt;
   return plan;
 }
 
+std::optional<ApiError> Api::add_prompt(GenerationPlan& plan, const GenerationFields& fields, TokenIds tokens,
+                                        std::string echo) const {
+  if (auto error = truncate(model_, fields, tokens)) return error;
+  const Parsed<std::int32_t> limit = answer_limit(model_, tokens, fields);
+  if (!limit) return limit.error();
+  plan.prompts.push_back({std::make_shared<const TokenIds>(std::move(tokens)), *limit, std::move(echo)});
+  return std::nullopt;
+}
+
+Parsed<GenerationPlan> Api::plan_chat(ServerStream& stream, const ChatRequest& request) {
+  const Conversation& conversation = request.conversation;
+  if (auto error = unknown_model(request.fields.model)) return std::unexpected(std::move(*error));
+  if (request.reads_tools) {
+    return std::unexpected(
+        rule_error("\"auto\" tool choice requires --enable-auto-tool-choice and "
+                   "--tool-call-parser to be set",
+                   "tool_choice"));
+  }
+  const Parsed<std::string> text = render_conversation(model_, conversation);
+  if (!text) return std::unexpected(text.error());
+  const bool bounded = !request.fields.truncate_prompt_tokens;
+  Parsed<TokenIds> tokens = tokenize(model_, *text, conversation.add_special_tokens, bounded);
+  if (!tokens) return std::unexpected(tokens.error());
+  Parsed<GenerationPlan> planned = plan(stream, "chatcmpl-", request.fields);
+  if (!planned) return planned;
+  std::string echo = request.echo ? last_content(conversation, options_.response_role) : std::string();
+  if (auto error = add_prompt(*planned, request.fields, std::move(*tokens), std::move(echo))) {
+    return std::unexpected(std::move(*error));
+  }
+  return planned;
+}
+
+Parsed<GenerationPlan> Api::plan_completion(ServerStream& stream, CompletionRequest& request) {
+  if (auto error = unknown_model(request.fields.model)) return std::unexpected(std::move(*error));
+  // No tokens wanted: the engine computes the one that it always does.
+  const bool only_echo = request.fields.max_tokens == 0;
+  if (only_echo) request.fields.max_tokens = 1;
+  Parsed<GenerationPlan> planned = plan(stream, "cmpl-", request.fields);
+  if (!planned) return planned;
+  planned->style.only_echo = only_echo;
+  planned->style.echoes_logprobs = request.echo && planned->style.with_logprobs;
+  const bool bounded = !request.fields.truncate_prompt_tokens;
+  for (auto& prompt : request.prompts) {
+    const std::string* text = std::get_if<std::string>(&prompt);
+    Parsed<TokenIds> tokens = text != nullptr ? tokenize(model_, *text, request.add_special_tokens, bounded)
+                                              : Parsed<TokenIds>(std::get<TokenIds>(std::move(prompt)));
+    if (!tokens) return std::unexpected(tokens.error());
+    std::string echo;
+    if (request.echo) {
+      echo =
+          text != nullptr ? *text : model_.tokenizer.decode(*tokens, request.fields.text.skip_special_tokens);
+    }
+    if (auto error = add_prompt(*planned, request.fields, std::move(*tokens), std::move(echo))) {
+      return std::unexpected(std::move(*error));
+    }
+  }
+  return planned;
+}
+
 Task<Result<void>> Api::chat_completions(ServerStream& stream) {
-  Parsed<ChatRequest> request = co_await read_request(stream, &parse_chat_request);
+  const Parsed<ChatRequest> request = co_await read_request(stream, &parse_chat_request);
   if (!request) co_return co_await reply(stream.client, request.error());
-  if (const auto error = unknown_model(request->fields.model))
-    co_return co_await reply(stream.client, *error);
-  const Parsed<std::string> text = render_conversation(model_, request->conversation);
-  if (!text) co_return co_await reply(stream.client, text.error());
-  Parsed<TokenIds> tokens = tokenize(model_, *text, request->conversation.add_special_tokens);
-  if (!tokens) co_return co_await reply(stream.client, tokens.error());
-  co_return co_await run(chat_format_,
-                         plan(stream, "chatcmpl-", std::move(request->fields), std::move(*tokens)), stream);
+  const ChatFormat format(top_logprobs(request->fields.sampling), options_.response_role);
+  co_return co_await run(format, plan_chat(stream, *request), stream);
 }
 
 Task<Result<void>> Api::completions(ServerStream& stream) {
   Parsed<CompletionRequest> request = co_await read_request(stream, &parse_completion_request);
   if (!request) co_return co_await reply(stream.client, request.error());
-  if (const auto error = unknown_model(request->fields.model))
-    co_return co_await reply(stream.client, *error);
-  Parsed<TokenIds> tokens;
-  std::string echo;
-  if (const auto* text = std::get_if<std::string>(&request->prompt)) {
-    tokens = tokenize(model_, *text, request->add_special_tokens);
-    if (request->echo) echo = *text;
-  } else {
-    tokens = std::get<TokenIds>(std::move(request->prompt));
-    if (request->echo) echo = model_.tokenizer.decode(*tokens, request->fields.text.skip_special_tokens);
-  }
-  if (!tokens) co_return co_await reply(stream.client, tokens.error());
-  // No tokens wanted: the engine computes the one that it always does.
-  const bool only_echo = request->fields.max_tokens == 0;
-  if (only_echo) request->fields.max_tokens = 1;
-  Parsed<GenerationPlan> planned = plan(stream, "cmpl-", std::move(request->fields), std::move(*tokens));
-  if (planned) {
-    planned->echo = std::move(echo);
-    planned->only_echo = only_echo;
-  }
-  co_return co_await run(completion_format_, std::move(planned), stream);
+  const CompletionFormat format(top_logprobs(request->fields.sampling));
+  co_return co_await run(format, plan_completion(stream, *request), stream);
 }
 
 Task<Result<void>> Api::run(const AnswerFormat& format, Parsed<GenerationPlan> plan, ServerStream& stream) {

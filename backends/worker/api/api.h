@@ -13,6 +13,13 @@ namespace sluice::worker {
 struct ApiOptions {
   std::vector<std::string> api_keys = {};  // none: everybody may ask
   std::string version;
+  std::string response_role = "assistant";
+  std::int64_t max_logprobs = 20;      // most probable tokens that may be asked for; -1: all
+  std::int64_t stream_interval = 1;    // least tokens of a frame; requests may raise it
+  bool request_id_headers = false;     // answer with X-Request-Id
+  bool prompt_tokens_details = false;  // usage says how much of the prompt was cached
+  bool force_include_usage = false;    // as if every stream asked for it, on each frame
+  bool tokens_as_ids = false;          // return_tokens_as_token_ids of requests that do not say
 };
 
 // The vLLM-compatible HTTP API of one model. Every mistake in a request is answered before the engine hears
@@ -33,10 +40,12 @@ class Api final : public StreamHandler {
     std::string_view path;
     Method method;
     Endpoint endpoint;
-    bool is_inference = false;  // counts as load
+    bool is_inference = false;    // counts as load
+    bool is_operational = false;  // not counted among the HTTP requests
   };
   static const std::vector<Route>& routes();
 
+  Task<Result<void>> dispatch(ServerStream& stream, const Route* route, bool is_known);
   Task<Result<void>> refuse_method(ServerStream& stream);
   Task<Result<void>> health(ServerStream& stream);
   Task<Result<void>> version(ServerStream& stream);
@@ -50,8 +59,11 @@ class Api final : public StreamHandler {
 
   bool is_authorized(const RequestHead& head) const;
   std::optional<ApiError> unknown_model(const std::optional<std::string>& name) const;
-  Parsed<GenerationPlan> plan(ServerStream& stream, std::string_view prefix, GenerationFields fields,
-                              TokenIds prompt);
+  Parsed<GenerationPlan> plan(ServerStream& stream, std::string_view prefix, const GenerationFields& fields);
+  Parsed<GenerationPlan> plan_chat(ServerStream& stream, const ChatRequest& request);
+  Parsed<GenerationPlan> plan_completion(ServerStream& stream, CompletionRequest& request);
+  std::optional<ApiError> add_prompt(GenerationPlan& plan, const GenerationFields& fields, TokenIds tokens,
+                                     std::string echo) const;
   std::string fresh_id();
   Task<Result<void>> run(const AnswerFormat& format, Parsed<GenerationPlan> plan, ServerStream& stream);
 
@@ -62,8 +74,6 @@ class Api final : public StreamHandler {
   std::string fingerprint_;
   TokenMailbox mailbox_;
   WorkerMetrics metrics_;
-  ChatFormat chat_format_;
-  CompletionFormat completion_format_;
   std::int64_t load_ = 0;
 };
 

@@ -55,8 +55,9 @@ ApiError value_error(std::string_view message, std::string_view param, std::stri
   return rule_error(fmt::format("{} (parameter={}, value={})", message, param, value), std::string(param));
 }
 
-ApiError unsupported(std::string_view param) {
-  return rule_error(fmt::format("{} is not supported by this server yet.", param), std::string(param));
+ApiError unsupported(std::string_view what, std::string_view param) {
+  return rule_error(fmt::format("{} is not supported by this server yet.", what),
+                    std::string(param.empty() ? what : param));
 }
 
 ApiError internal_error() {

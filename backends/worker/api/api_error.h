@@ -32,8 +32,8 @@ ApiError rule_error(std::string message, std::optional<std::string> param = std:
 ApiError value_error(std::string_view message, std::string_view param, std::string_view value);
 
 // A part of vLLM's API that this server refuses rather than ignores, because ignoring it would change the
-// answer.
-ApiError unsupported(std::string_view param);
+// answer. `param`: the member at fault, where it is not `what`.
+ApiError unsupported(std::string_view what, std::string_view param = {});
 
 ApiError internal_error();
 

@@ -9,9 +9,12 @@
 
 #include "backends/worker/api/answer_text.h"
 #include "backends/worker/api/api_error.h"
+#include "backends/worker/api/sampling_fields.h"
 #include "gateway/llm/text/jinja/value.h"
 
 namespace sluice::worker {
+
+using TokenIds = std::vector<std::int32_t>;
 
 // What both kinds of generation may say. Everything was checked as far as it can be without the model.
 struct GenerationFields {
@@ -24,16 +27,20 @@ struct GenerationFields {
   bool ignore_eos = false;
   std::vector<std::int32_t> stop_token_ids;
   TextOptions text;
+  SamplingFields sampling;
   bool return_token_ids = false;
+  std::optional<bool> tokens_as_ids;                   // return_tokens_as_token_ids
+  std::optional<std::int64_t> truncate_prompt_tokens;  // keep the last ones; -1: as many as the context holds
+  std::int64_t stream_interval = 1;                    // tokens of a frame, but for the first and the last
+  std::optional<std::int64_t> priority;
+  std::string cache_salt;
   std::optional<std::string> request_id;
 };
-
-using TokenIds = std::vector<std::int32_t>;
 
 // POST /v1/completions.
 struct CompletionRequest {
   GenerationFields fields;
-  std::variant<std::string, TokenIds> prompt;
+  std::vector<std::variant<std::string, TokenIds>> prompts;  // at least one
   bool add_special_tokens = true;
   bool echo = false;
 };
@@ -41,8 +48,10 @@ struct CompletionRequest {
 // What is rendered with the model's chat template.
 struct Conversation {
   jinja::List messages;  // normalised: content is a string, arguments of tool calls are objects
+  jinja::List tools;
   bool add_generation_prompt = true;
-  jinja::Dict template_variables;  // further ones: chat_template_kwargs, documents, reasoning_effort
+  bool continue_final_message = false;  // the text ends where the last message's content ends
+  jinja::Dict template_variables;       // further ones: chat_template_kwargs, documents, reasoning_effort
   bool add_special_tokens = false;
 };
 
@@ -50,6 +59,9 @@ struct Conversation {
 struct ChatRequest {
   GenerationFields fields;
   Conversation conversation;
+  bool echo = false;  // put the last message's content in front of the answer, if its role is the answer's
+  bool reads_tools = false;  // tool_choice is auto: calls in the answer's text are told as such
+  bool parallel_tool_calls = true;
 };
 
 // POST /tokenize.
@@ -67,8 +79,7 @@ struct DetokenizeRequest {
 };
 
 // Each reads a request's body. Members that vLLM does not know are ignored; those that it knows and this
-// server does not honour are refused by name, unless greedy decoding makes them idle (temperature, top_p,
-// top_k, min_p, seed and the penalties are checked and otherwise ignored).
+// server does not honour are refused by name.
 Parsed<CompletionRequest> parse_completion_request(std::string_view json);
 Parsed<ChatRequest> parse_chat_request(std::string_view json);
 Parsed<TokenizeRequest> parse_tokenize_request(std::string_view json);

@@ -116,12 +116,10 @@ Conversation read_conversation(RequestFields& body) {
   }
   conversation.add_generation_prompt = body.flag("add_generation_prompt", true);
   conversation.add_special_tokens = body.flag("add_special_tokens", false);
-  if (body.flag("continue_final_message", false)) {
-    body.refuse(
-        conversation.add_generation_prompt
-            ? rule_error("Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
-                         "continue_final_message")
-            : unsupported("continue_final_message"));
+  conversation.continue_final_message = body.flag("continue_final_message", false);
+  if (conversation.continue_final_message && conversation.add_generation_prompt) {
+    body.refuse(rule_error("Cannot set both `continue_final_message` and `add_generation_prompt` to True.",
+                           "continue_final_message"));
   }
   if (body.has("chat_template")) {
     body.refuse(rule_error("A chat template in the request is not trusted by this server.", "chat_template"));

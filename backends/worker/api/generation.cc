@@ -1,5 +1,7 @@
 #include "backends/worker/api/generation.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
 #include "backends/worker/api/reply.h"
@@ -31,121 +33,167 @@ ApiError explain(SubmitStatus status, bool healthy) {
 Generation::Generation(const GenerationServices& services, const GenerationPlan& plan,
                        Duration submitted_after)
     : services_(services),
-      channel_(services.mailbox.open()),
-      shown_(!plan.only_echo),
-      text_(services.model.tokenizer, plan.fields.text, services.model.eos_token),
-      times_(services.metrics, submitted_after),
-      prompt_tokens_(plan.prompt.size()),
-      max_tokens_(plan.max_tokens) {
-  Request request;
-  request.id = id_ = services.generator.new_id();
-  request.prompt = plan.prompt;
-  request.max_tokens = plan.max_tokens;
-  request.min_tokens = plan.fields.text.min_tokens;
-  request.ignore_eos = plan.fields.ignore_eos;
-  request.stop_token_ids = plan.fields.stop_token_ids;
-  request.sink = channel_;
-  const SubmitStatus status = services.generator.submit(std::move(request));
-  if (status == SubmitStatus::kAccepted) return;
-  engine_done_ = true;
-  refusal_ = explain(status, services.generator.healthy());
+      plan_(plan),
+      count_(plan.prompts.size() * static_cast<std::size_t>(plan.n)),
+      first_id_(services.generator.new_ids(count_)),
+      channel_(services.mailbox.open(first_id_, count_)),
+      engine_done_(count_),
+      open_answers_(plan.prompts.size(), plan.n) {
+  std::vector<Request> requests;
+  for (std::size_t i = 0; i < count_; ++i)
+    requests.push_back(request_for(i));
+  const SubmitStatus status = services.generator.submit(std::move(requests));
+  if (status != SubmitStatus::kAccepted) {
+    refusal_ = explain(status, services.generator.healthy());
+    return;
+  }
+  open_ = count_;
+  for (std::size_t i = 0; i < count_; ++i) {
+    choices_.emplace_back(services.model, services.metrics, plan.style,
+                          plan.prompts[i / static_cast<std::size_t>(plan.n)], static_cast<std::int32_t>(i),
+                          submitted_after);
+  }
 }
 
 Generation::~Generation() {
-  if (!engine_done_) services_.generator.abort(id_);
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    if (!engine_done_[i]) services_.generator.abort(first_id_ + i);
+  }
 }
 
-Task<bool> Generation::advance(std::string& text, TokenIds& ids) {
-  const TokenBatch batch = co_await channel_->next();
-  engine_done_ = batch.finish != FinishReason::kNone;
-  if (batch.finish == FinishReason::kError) {
-    services_.metrics.failed();
-    co_return false;
+Request Generation::request_for(std::size_t index) const {
+  const PlannedPrompt& prompt = plan_.prompts[index / static_cast<std::size_t>(plan_.n)];
+  Request request = plan_.request;
+  request.id = first_id_ + index;
+  request.prompt = prompt.tokens;
+  request.max_tokens = prompt.max_tokens;
+  // Each answer to a prompt draws numbers of its own.
+  if (request.sampling.seed) *request.sampling.seed += index % static_cast<std::size_t>(plan_.n);
+  request.sink = channel_;
+  return request;
+}
+
+Task<std::vector<Choice*>> Generation::advance() {
+  std::vector<Choice*> changed;
+  while (changed.empty()) {
+    std::vector<TokenBatch> batches = co_await channel_->next();
+    for (TokenBatch& batch : batches) {
+      if (batch.finish == FinishReason::kError) {
+        services_.metrics.failed();
+        co_return std::vector<Choice*>();
+      }
+      if (Choice* choice = accept(std::move(batch))) changed.push_back(choice);
+    }
   }
-  std::string hidden;
-  const std::size_t mine = text_.accept(batch.tokens, batch.finish, batch.stop_token, shown_ ? text : hidden);
-  if (shown_)
-    ids.insert(ids.end(), batch.tokens.begin(), batch.tokens.begin() + static_cast<std::ptrdiff_t>(mine));
-  times_.tokens(batch, mine);
-  if (!text_.ended()) co_return true;
-  times_.ended(batch.times, text_.ending()->finish_reason, static_cast<std::int64_t>(prompt_tokens_),
-               text_.tokens(), max_tokens_);
-  // A stop string ends the answer, the engine does not know of it.
-  if (!std::exchange(engine_done_, true)) services_.generator.abort(id_);
-  co_return true;
+  co_return changed;
+}
+
+// The choice that the news were for; none if it had ended, by a stop string that the engine does not know of.
+Choice* Generation::accept(TokenBatch batch) {
+  const std::size_t index = batch.index;
+  Choice& choice = choices_[index];
+  const bool is_last_word = batch.finish != FinishReason::kNone;
+  const bool had_ended = choice.ended();
+  if (!had_ended) choice.accept(std::move(batch));
+  if (!had_ended && choice.ended()) {
+    count_end(index);
+    if (!is_last_word && !engine_done_[index]) services_.generator.abort(first_id_ + index);
+    engine_done_[index] = true;
+  }
+  return had_ended ? nullptr : &choice;
+}
+
+void Generation::count_end(std::size_t index) {
+  --open_;
+  const auto n = static_cast<std::size_t>(plan_.n);
+  const std::size_t prompt = index / n;
+  if (--open_answers_[prompt] > 0) return;
+  std::int32_t longest = 0;
+  for (std::size_t i = prompt * n; i < (prompt + 1) * n; ++i)
+    longest = std::max(longest, choices_[i].tokens());
+  services_.metrics.prompt_answered(plan_.n, longest);
+}
+
+Usage Generation::usage() const {
+  Usage usage;
+  for (const PlannedPrompt& prompt : plan_.prompts)
+    usage.prompt += static_cast<std::int64_t>(prompt.tokens->size());
+  std::int64_t cached = 0;
+  for (std::size_t i = 0; i < choices_.size(); ++i) {
+    usage.completion += choices_[i].tokens();
+    if (i % static_cast<std::size_t>(plan_.n) == 0) cached += choices_[i].cached_tokens();
+  }
+  if (plan_.tells_cached) usage.cached = cached;
+  return usage;
 }
 
 namespace {
 
-// One answer as a body: nothing is said before the last token.
+// All answers as one body: nothing is said before the last token.
 Task<Result<void>> answer_whole(Generation& generation, const AnswerFormat& format,
                                 const GenerationPlan& plan, ServerStream& stream) {
-  std::string text = plan.echo;
-  TokenIds ids;
-  while (!generation.ending()) {
-    if (!co_await generation.advance(text, ids)) co_return co_await reply(stream.client, internal_error());
+  while (!generation.ended()) {
+    const std::vector<Choice*> changed = co_await generation.advance();
+    if (changed.empty()) co_return co_await reply(stream.client, internal_error());
   }
-  AnswerPart part{.text = text, .ending = &*generation.ending(), .usage = generation.usage()};
-  if (plan.fields.return_token_ids) {
-    part.prompt_token_ids = &plan.prompt;
-    part.token_ids = &ids;
-  }
-  co_return co_await reply(stream.client, 200, kJsonType, format.whole(plan.identity, part));
+  std::vector<AnswerPart> parts;
+  for (const Choice& choice : generation.choices())
+    parts.push_back(choice.part());
+  co_return co_await reply(stream.client, 200, kJsonType,
+                           format.whole(plan.identity, parts, generation.usage()));
 }
 
-// One answer as a stream of events: a frame for all the tokens that arrived while the last was written.
+// The answers as a stream of events: a frame for all the tokens of an answer that arrived while the last was
+// written.
 class EventStream {
  public:
   EventStream(Generation& generation, const AnswerFormat& format, const GenerationPlan& plan,
               ResponseWriter& client)
-      : generation_(generation), format_(format), plan_(plan), client_(client), text_(plan.echo) {}
+      : generation_(generation), format_(format), plan_(plan), client_(client) {}
 
   Task<Result<void>> run() {
     ResponseHead head;
     head.headers.add(HeaderId::kContentType, "text/event-stream; charset=utf-8");
     if (Result<void> sent = co_await client_.start(std::move(head)); !sent) co_return sent;
     if (Result<void> sent = co_await client_.flush(); !sent) co_return sent;
-    while (!generation_.ending()) {
-      if (!co_await generation_.advance(text_, ids_)) {
+    while (!generation_.ended()) {
+      const std::vector<Choice*> changed = co_await generation_.advance();
+      if (changed.empty()) {
         append_error_frame(internal_error(), frames_);
-        break;
+        frames_ += kStreamEnd;
+        co_return co_await client_.finish(frames_);
       }
-      append_frames();
-      if (generation_.ending()) break;
+      for (Choice* choice : changed)
+        append_frames(*choice);
+      if (generation_.ended()) break;
+      if (frames_.empty()) continue;
       if (Result<void> sent = co_await client_.write(frames_); !sent) co_return sent;
       frames_.clear();
-      text_.clear();
-      ids_.clear();
     }
+    if (plan_.include_usage) format_.usage_frame(plan_.identity, generation_.usage(), frames_);
     frames_ += kStreamEnd;
     co_return co_await client_.finish(frames_);
   }
 
  private:
-  void append_frames() {
-    const GenerationFields& fields = plan_.fields;
-    AnswerPart part{.text = text_};
-    if (fields.continuous_usage) part.usage = generation_.usage();
-    if (fields.return_token_ids) part.token_ids = &ids_;
-    if (!std::exchange(opened_, true)) {
-      if (fields.return_token_ids) part.prompt_token_ids = &plan_.prompt;
-      format_.opening(plan_.identity, part, frames_);
+  void append_frames(Choice& choice) {
+    AnswerPart part = choice.part();
+    const bool is_first = choice.new_tokens() == choice.tokens();
+    if (!is_first && part.ending == nullptr && choice.new_tokens() < plan_.stream_interval) return;
+    if (plan_.continuous_usage) {
+      const auto prompt = static_cast<std::size_t>(part.index / plan_.n);
+      part.usage = Usage{static_cast<std::int64_t>(plan_.prompts[prompt].tokens->size()), choice.tokens()};
     }
-    if (generation_.ending()) part.ending = &*generation_.ending();
-    format_.frame(plan_.identity, part, !fields.include_usage, frames_);
-    if (part.ending != nullptr && fields.include_usage) {
-      format_.usage_frame(plan_.identity, generation_.usage(), frames_);
-    }
+    if (is_first) format_.opening(plan_.identity, part, frames_);
+    format_.frame(plan_.identity, part, !plan_.include_usage, frames_);
+    choice.clear();
   }
 
   Generation& generation_;
   const AnswerFormat& format_;
   const GenerationPlan& plan_;
   ResponseWriter& client_;
-  std::string text_;
-  TokenIds ids_;
   std::string frames_;
-  bool opened_ = false;
 };
 
 }  // namespace
@@ -154,7 +202,7 @@ Task<Result<void>> answer(const GenerationServices& services, const AnswerFormat
                           ServerStream& stream, Duration submitted_after) {
   Generation generation(services, plan, submitted_after);
   if (generation.refusal()) co_return co_await reply(stream.client, *generation.refusal());
-  if (!plan.fields.stream) co_return co_await answer_whole(generation, format, plan, stream);
+  if (!plan.stream) co_return co_await answer_whole(generation, format, plan, stream);
   EventStream events(generation, format, plan, stream.client);
   co_return co_await events.run();
 }

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
-#include <string>
+#include <optional>
+#include <vector>
 
 #include "backends/worker/api/answer_format.h"
-#include "backends/worker/api/api_request.h"
+#include "backends/worker/api/choice.h"
 #include "backends/worker/api/generator.h"
 #include "backends/worker/api/served_model.h"
 #include "backends/worker/api/token_mailbox.h"
@@ -22,21 +24,26 @@ struct GenerationServices {
   WorkerMetrics& metrics;
 };
 
-// A request for an answer that passed every check, ready for the engine.
+// A request for answers that passed every check, ready for the engine. Answer i is the one to prompt i / n.
 struct GenerationPlan {
   AnswerIdentity identity;
-  GenerationFields fields;
-  TokenIds prompt;
-  std::int32_t max_tokens = 0;
-  std::string echo;        // goes in front of the answer
-  bool only_echo = false;  // the answer itself is not shown
+  std::vector<PlannedPrompt> prompts;
+  std::int32_t n = 1;
+  Request request;  // what all answers have in common
+  AnswerStyle style;
+  bool stream = false;
+  bool include_usage = false;
+  bool continuous_usage = false;
+  bool tells_cached = false;  // usage says how much of the prompts was cached
+  std::int64_t stream_interval = 1;
 };
 
-// One answer under way: submitted to the engine when it is made, aborted there when it is destroyed before
-// its end, which is what happens when the client leaves. Threads: the loop's.
+// The answers to one request under way: submitted to the engine together when it is made, those that have not
+// ended aborted there when it is destroyed, which is what happens when the client leaves. Threads: the
+// loop's.
 class Generation {
  public:
-  // `submitted_after`: how long ago the request arrived.
+  // `plan` outlives it. `submitted_after`: how long ago the request arrived.
   Generation(const GenerationServices& services, const GenerationPlan& plan, Duration submitted_after);
   ~Generation();
   Generation(const Generation&) = delete;
@@ -45,23 +52,28 @@ class Generation {
   // Why the engine refused it, if it did: then nothing else may be called.
   const std::optional<ApiError>& refusal() const noexcept { return refusal_; }
 
-  // Suspends for the next tokens and appends their text to `text` and themselves to `ids`. False: the engine
-  // failed.
-  Task<bool> advance(std::string& text, TokenIds& ids);
+  // Suspends for the engine's next news and hands them to the choices; returns those that had some. None: the
+  // engine failed. Not to be called once all have ended.
+  Task<std::vector<Choice*>> advance();
 
-  const std::optional<Ending>& ending() const noexcept { return text_.ending(); }
-  Usage usage() const noexcept { return {static_cast<std::int64_t>(prompt_tokens_), text_.tokens()}; }
+  bool ended() const noexcept { return open_ == 0; }
+  const std::deque<Choice>& choices() const noexcept { return choices_; }
+  Usage usage() const;
 
  private:
+  Request request_for(std::size_t index) const;
+  Choice* accept(TokenBatch batch);
+  void count_end(std::size_t index);
+
   GenerationServices services_;
-  RequestId id_ = 0;
+  const GenerationPlan& plan_;
+  std::size_t count_;
+  RequestId first_id_;
   std::shared_ptr<TokenChannel> channel_;
-  bool shown_;
-  AnswerText text_;
-  WorkerMetrics::Request times_;
-  std::size_t prompt_tokens_;
-  std::int32_t max_tokens_;
-  bool engine_done_ = false;
+  std::deque<Choice> choices_;
+  std::vector<bool> engine_done_;  // the engine has said its last word to that answer, or was told to stop
+  std::size_t open_ = 0;
+  std::vector<std::int32_t> open_answers_;  // of each prompt
   std::optional<ApiError> refusal_;
 };
 

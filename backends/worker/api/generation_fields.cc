@@ -2,46 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 
 namespace sluice::worker {
 namespace {
 
-constexpr std::int64_t kMostAnswers = 16384;  // vLLM's VLLM_MAX_N_SEQUENCES
-constexpr std::size_t kMostStops = 4;         // vLLM's VLLM_MAX_STOP_STRINGS
-
-void check(RequestFields& body, std::string_view name, bool fits, double value, std::string_view range) {
-  if (fits) return;
-  body.refuse(
-      value_error(fmt::format("{} must be {}, got {}.", name, range, value), name, fmt::format("{}", value)));
-}
-
-// Greedy decoding does not use them, but a value that vLLM refuses is refused.
-void check_sampling(RequestFields& body) {
-  const auto within = [&](std::string_view name, double lowest, double highest, std::string_view range) {
-    if (const auto v = body.number(name)) check(body, name, *v >= lowest && *v <= highest, *v, range);
-  };
-  within("temperature", 0, 2, "in [0, 2]");
-  within("presence_penalty", -2, 2, "in [-2, 2]");
-  within("frequency_penalty", -2, 2, "in [-2, 2]");
-  within("min_p", 0, 1, "in [0, 1]");
-  if (const auto v = body.number("top_p")) check(body, "top_p", *v > 0 && *v <= 1, *v, "in (0, 1]");
-  if (const auto v = body.number("repetition_penalty")) {
-    check(body, "repetition_penalty", *v > 0, *v, "greater than zero");
-  }
-  if (const auto v = body.integer("top_k")) {
-    check(body, "top_k", *v >= -1, static_cast<double>(*v), "-1 (disable), 0 or more");
-  }
-  (void)body.integer("seed");
-}
-
-void check_count(RequestFields& body) {
-  const auto n = body.integer("n");
-  if (!n) return;
-  check(body, "n", *n >= 1 && *n <= kMostAnswers, static_cast<double>(*n), "between 1 and 16384");
-  if (*n > 1) body.refuse(unsupported("n greater than 1"));
-}
+constexpr std::size_t kMostStops = 4;  // vLLM's VLLM_MAX_STOP_STRINGS
 
 bool is_off(const jinja::Value& value) {
   if (value.list() != nullptr) return value.list()->empty();
@@ -51,9 +17,7 @@ bool is_off(const jinja::Value& value) {
 
 // What would change the answer if it were ignored. An empty list or object and false ask for nothing.
 void refuse_unsupported(RequestFields& body) {
-  for (const std::string_view name :
-       {"prompt_logprobs", "logprob_token_ids", "logit_bias", "allowed_token_ids", "bad_words",
-        "use_beam_search", "structured_outputs", "truncate_prompt_tokens", "repetition_detection"}) {
+  for (const std::string_view name : {"use_beam_search", "structured_outputs", "repetition_detection"}) {
     if (const jinja::Value* value = body.find(name); value != nullptr && !is_off(*value)) {
       body.refuse(unsupported(name));
     }
@@ -113,15 +77,34 @@ void read_stop(RequestFields& body, GenerationFields& fields) {
 void read_min_tokens(RequestFields& body, GenerationFields& fields) {
   const auto min_tokens = body.integer("min_tokens");
   if (!min_tokens) return;
-  const std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  check(body, "min_tokens", *min_tokens >= 0 && *min_tokens <= most, static_cast<double>(*min_tokens),
-        "zero or more");
+  if (!std::in_range<std::int32_t>(*min_tokens) || *min_tokens < 0) {
+    body.refuse(value_error(fmt::format("min_tokens must be zero or more, got {}.", *min_tokens),
+                            "min_tokens", std::to_string(*min_tokens)));
+    return;
+  }
   fields.text.min_tokens = static_cast<std::int32_t>(*min_tokens);
 }
 
-void check_cache_salt(RequestFields& body) {
-  if (const auto salt = body.text("cache_salt"); salt && salt->empty()) {
+void read_cache_salt(RequestFields& body, GenerationFields& fields) {
+  const auto salt = body.text("cache_salt");
+  if (!salt) return;
+  if (salt->empty()) {
     body.refuse(rule_error("Parameter 'cache_salt' must be a non-empty string if provided.", "cache_salt"));
+  }
+  fields.cache_salt = *salt;
+}
+
+void read_truncation(RequestFields& body, GenerationFields& fields) {
+  fields.truncate_prompt_tokens = body.integer("truncate_prompt_tokens");
+  if (fields.truncate_prompt_tokens && *fields.truncate_prompt_tokens < -1) {
+    body.mistype("greater_than_equal", "truncate_prompt_tokens",
+                 "Input should be greater than or equal to -1");
+  }
+  // Byte-level tokenizers truncate on the left by default, which is what is done here.
+  if (const auto side = body.text("truncation_side"); side && *side != "left") {
+    body.refuse(*side == "right" ? unsupported("truncation_side right", "truncation_side")
+                                 : schema_error("literal_error", body.path_of("truncation_side"),
+                                                "Input should be 'left' or 'right'"));
   }
 }
 
@@ -132,17 +115,21 @@ GenerationFields read_generation_fields(RequestFields& body) {
   fields.model = body.text("model");
   fields.request_id = body.text("request_id");
   read_stream(body, fields);
-  check_sampling(body);
-  check_count(body);
+  fields.sampling = read_sampling_fields(body, fields.stream);
   read_stop(body, fields);
   read_min_tokens(body, fields);
   fields.ignore_eos = body.flag("ignore_eos", false);
   fields.text.skip_special_tokens = body.flag("skip_special_tokens", true);
   fields.return_token_ids = body.flag("return_token_ids", false);
-  if (const auto interval = body.integer("stream_interval"); interval && *interval < 1) {
+  if (body.has("return_tokens_as_token_ids"))
+    fields.tokens_as_ids = body.flag("return_tokens_as_token_ids", false);
+  fields.stream_interval = body.integer("stream_interval").value_or(1);
+  if (fields.stream_interval < 1) {
     body.mistype("greater_than_equal", "stream_interval", "Input should be greater than or equal to 1");
   }
-  check_cache_salt(body);
+  fields.priority = body.integer("priority");
+  read_cache_salt(body, fields);
+  read_truncation(body, fields);
   refuse_unsupported(body);
   return fields;
 }

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <utility>
+#include <vector>
+
 #include "backends/worker/engine/engine.h"
 
 namespace sluice::worker {
@@ -8,8 +12,9 @@ namespace sluice::worker {
 class Generator {
  public:
   virtual ~Generator() = default;
-  virtual RequestId new_id() = 0;
-  virtual SubmitStatus submit(Request request) = 0;
+  // The first of `count` ids in a row that no other request has.
+  virtual RequestId new_ids(std::size_t count) = 0;
+  virtual SubmitStatus submit(std::vector<Request> requests) = 0;
   virtual void abort(RequestId id) = 0;
   virtual bool healthy() const = 0;
   virtual EngineStats stats() const = 0;
@@ -21,8 +26,8 @@ class EngineGenerator final : public Generator {
  public:
   explicit EngineGenerator(Engine& engine) : engine_(engine) {}
 
-  RequestId new_id() override { return engine_.new_id(); }
-  SubmitStatus submit(Request request) override { return engine_.submit(std::move(request)); }
+  RequestId new_ids(std::size_t count) override { return engine_.new_ids(count); }
+  SubmitStatus submit(std::vector<Request> requests) override { return engine_.submit(std::move(requests)); }
   void abort(RequestId id) override { engine_.abort(id); }
   bool healthy() const override { return engine_.healthy(); }
   EngineStats stats() const override { return engine_.stats(); }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -29,12 +31,21 @@ class JsonWriter {
     first_ = true;  // no comma in front of the value
   }
 
+  // A key that may be any text.
+  void text_key(std::string_view name) {
+    value(name);
+    out_ += ':';
+    first_ = true;
+  }
+
   void value(std::nullptr_t) { bare("null"); }
   void value(bool flag) { bare(flag ? "true" : "false"); }
   template <std::integral Number>
   void value(Number number) {
     bare(std::to_string(number));
   }
+  // Must be finite.
+  void value(float number) { bare(fmt::format("{}", number)); }
   void value(std::string_view text) {
     separate();
     out_ += '"';

@@ -13,6 +13,7 @@ namespace sluice::worker {
 namespace {
 
 constexpr std::int64_t kDefaultCompletionTokens = 16;
+constexpr std::size_t kMostPrompts = 1024;  // vLLM's VLLM_MAX_COMPLETION_PROMPTS
 
 std::optional<std::int32_t> to_token(RequestFields& body, std::int64_t id, const std::string& path) {
   if (id < 0) {
@@ -31,8 +32,29 @@ void read_ids(RequestFields& body, std::string_view name, TokenIds& ids) {
   }
 }
 
-// A prompt is a string or a list of ids. A list of one prompt is that prompt.
-void read_prompt(RequestFields& body, CompletionRequest& request) {
+// One of several prompts, at `index` of their list.
+void read_nested_prompt(RequestFields& body, const jinja::Value& prompt, std::size_t index,
+                        CompletionRequest& request) {
+  if (prompt.text() != nullptr) {
+    request.prompts.emplace_back(*prompt.text());
+    return;
+  }
+  const std::string name = std::to_string(index);
+  jinja::Dict inner;
+  inner.set(name, prompt);
+  RequestFields nested(inner, body.path_of("prompt"));
+  TokenIds ids;
+  read_ids(nested, name, ids);
+  if (nested.error()) {
+    body.refuse(*nested.error());
+  } else if (ids.empty()) {
+    body.refuse(rule_error("prompt must not be empty.", "prompt"));
+  }
+  request.prompts.emplace_back(std::move(ids));
+}
+
+// A prompt is a string or a list of ids; several ones are a list of those.
+void read_prompts(RequestFields& body, CompletionRequest& request) {
   const jinja::Value* prompt = body.find("prompt");
   if (prompt == nullptr) {
     body.refuse(body.has("prompt_embeds")
@@ -41,7 +63,7 @@ void read_prompt(RequestFields& body, CompletionRequest& request) {
     return;
   }
   if (prompt->text() != nullptr) {
-    request.prompt = *prompt->text();
+    request.prompts.emplace_back(*prompt->text());
     return;
   }
   const jinja::List* list = body.list("prompt");
@@ -50,43 +72,69 @@ void read_prompt(RequestFields& body, CompletionRequest& request) {
     body.refuse(rule_error("prompt must not be empty.", "prompt"));
     return;
   }
-  const bool nested = list->front().text() != nullptr || list->front().list() != nullptr;
-  TokenIds& ids = request.prompt.emplace<TokenIds>();
-  if (!nested) return read_ids(body, "prompt", ids);
-  if (list->size() > 1) {
-    body.refuse(unsupported("a list of several prompts"));
-  } else if (list->front().text() != nullptr) {
-    request.prompt = *list->front().text();
-  } else {
-    jinja::Dict inner;
-    inner.set("0", list->front());
-    RequestFields nested_body(inner, body.path_of("prompt"));
-    read_ids(nested_body, "0", ids);
-    if (nested_body.error()) body.refuse(*nested_body.error());
-  }
-}
-
-void read_tools(RequestFields& body) {
-  const jinja::List* tools = body.list("tools");
-  if (tools != nullptr) {
-    body.refuse(tools->empty() ? rule_error("tools must not be an empty list.", "tools")
-                               : unsupported("tools"));
+  if (list->front().text() == nullptr && list->front().list() == nullptr) {
+    read_ids(body, "prompt", std::get<TokenIds>(request.prompts.emplace_back(TokenIds())));
     return;
   }
-  const jinja::Value* choice = body.find("tool_choice");
-  if (choice != nullptr && !(choice->text() != nullptr && *choice->text() == "none")) {
-    body.refuse(rule_error("When using `tool_choice`, `tools` must be set.", "tool_choice"));
+  if (list->size() > kMostPrompts) {
+    body.refuse(value_error(fmt::format("prompt has at most {} entries.", kMostPrompts), "prompt",
+                            std::to_string(list->size())));
+    return;
   }
+  for (std::size_t i = 0; i < list->size() && !body.error(); ++i)
+    read_nested_prompt(body, (*list)[i], i, request);
 }
 
-void check_chat_logprobs(RequestFields& body) {
+void read_completion_logprobs(RequestFields& body, GenerationFields& fields, bool echo) {
+  fields.sampling.logprobs = body.integer("logprobs");
+  if (!fields.sampling.logprobs) return;
+  check_logprobs(body, "logprobs", *fields.sampling.logprobs);
+  // The echoed prompt has logprobs like the answer.
+  if (echo && !fields.sampling.prompt_logprobs) fields.sampling.prompt_logprobs = fields.sampling.logprobs;
+}
+
+bool is_function(const jinja::Value& tool) {
+  const jinja::Value* function = tool.dict() == nullptr ? nullptr : tool.dict()->find("function");
+  const jinja::Value* name =
+      function == nullptr || function->dict() == nullptr ? nullptr : function->dict()->find("name");
+  return name != nullptr && name->text() != nullptr;
+}
+
+// Tools, and whether calls are to be read out of the answer. Whether this server can is said later.
+jinja::List read_tools(RequestFields& body, bool& reads_tools) {
+  jinja::List tools;
+  if (const jinja::List* list = body.list("tools")) {
+    if (list->empty()) body.refuse(rule_error("tools must not be an empty list.", "tools"));
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      if (is_function((*list)[i])) continue;
+      body.refuse(schema_error("missing", fmt::format("body.tools.{}.function.name", i), "Field required"));
+      break;
+    }
+    tools = *list;
+  }
+  const jinja::Value* choice = body.find("tool_choice");
+  reads_tools = !tools.empty();
+  if (choice == nullptr) return tools;
+  const std::string* name = choice->text();
+  if (name != nullptr && *name == "none") {
+    reads_tools = false;
+  } else if (tools.empty()) {
+    body.refuse(rule_error("When using `tool_choice`, `tools` must be set.", "tool_choice"));
+  } else if (name == nullptr || *name != "auto") {
+    body.refuse(unsupported("tool_choice other than none and auto", "tool_choice"));
+  }
+  return tools;
+}
+
+void read_chat_logprobs(RequestFields& body, GenerationFields& fields) {
   const bool wanted = body.flag("logprobs", false);
   const auto top = body.integer("top_logprobs");
+  if (top) check_logprobs(body, "top_logprobs", *top);
   if (top && *top != 0 && !wanted) {
     body.refuse(value_error("when using `top_logprobs`, `logprobs` must be set to true.", "top_logprobs",
                             std::to_string(*top)));
   }
-  if (wanted) body.refuse(unsupported("logprobs"));
+  if (wanted) fields.sampling.logprobs = top.value_or(0);
 }
 
 // The smaller of a request's own limits is checked once the prompt is known.
@@ -125,14 +173,14 @@ Parsed<Request> parse(std::string_view json, Read&& read) {
 
 Parsed<CompletionRequest> parse_completion_request(std::string_view json) {
   return parse<CompletionRequest>(json, [](RequestFields& body, CompletionRequest& request) {
-    read_prompt(body, request);
+    read_prompts(body, request);
     request.fields = read_generation_fields(body);
     request.fields.max_tokens = body.integer("max_tokens").value_or(kDefaultCompletionTokens);
     request.add_special_tokens = body.flag("add_special_tokens", true);
     request.echo = body.flag("echo", false);
     check_limits(body, request.fields, request.echo ? 0 : 1);
     if (body.has("suffix")) body.refuse(rule_error("suffix is not currently supported", "suffix"));
-    if (body.has("logprobs")) body.refuse(unsupported("logprobs"));
+    read_completion_logprobs(body, request.fields, request.echo);
   });
 }
 
@@ -146,9 +194,10 @@ Parsed<ChatRequest> parse_chat_request(std::string_view json) {
       request.fields.max_tokens_name = "max_completion_tokens";
     }
     check_limits(body, request.fields, 1);
-    read_tools(body);
-    check_chat_logprobs(body);
-    if (body.flag("echo", false)) body.refuse(unsupported("echo"));
+    request.conversation.tools = read_tools(body, request.reads_tools);
+    request.parallel_tool_calls = body.flag("parallel_tool_calls", true);
+    read_chat_logprobs(body, request.fields);
+    request.echo = body.flag("echo", false);
   });
 }
 
@@ -158,9 +207,10 @@ Parsed<TokenizeRequest> parse_tokenize_request(std::string_view json) {
     request.return_token_strs = body.flag("return_token_strs", false);
     if (body.has("messages")) {
       Conversation conversation = read_conversation(body);
+      bool reads_tools = false;
+      conversation.tools = read_tools(body, reads_tools);
       request.add_special_tokens = conversation.add_special_tokens;
       request.input = std::move(conversation);
-      read_tools(body);
       return;
     }
     request.add_special_tokens = body.flag("add_special_tokens", true);

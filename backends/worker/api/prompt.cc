@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <utility>
 
 namespace sluice::worker {
 namespace {
@@ -18,6 +19,37 @@ ApiError context_exceeded(const ServedModel& model, std::int64_t prompt, std::in
       "input_tokens", std::to_string(prompt));
 }
 
+// No text of a template or a client: it marks where the last message's content ends.
+constexpr std::string_view kContentEnd = "\x01\x02sluice-continue\x02\x01";
+
+// The messages, the last of which has its content's end marked.
+std::optional<jinja::List> with_marked_end(const jinja::List& messages) {
+  if (messages.empty() || messages.back().dict() == nullptr) return std::nullopt;
+  jinja::Dict last = *messages.back().dict();
+  const jinja::Value* content = last.find("content");
+  if (content == nullptr || content->text() == nullptr) return std::nullopt;
+  last.set("content", *content->text() + std::string(kContentEnd));
+  jinja::List marked = messages;
+  marked.back() = std::move(last);
+  return marked;
+}
+
+Parsed<std::string> render(const ServedModel& model, const Conversation& conversation,
+                           const jinja::List& messages) {
+  jinja::Dict variables;
+  variables.set("bos_token", model.bos_text);
+  variables.set("eos_token", model.eos_text);
+  for (const auto& [name, value] : conversation.template_variables.entries())
+    variables.set(name, value);
+  variables.set("messages", messages);
+  variables.set("add_generation_prompt", conversation.add_generation_prompt);
+  variables.set("tools",
+                conversation.tools.empty() ? jinja::Value(nullptr) : jinja::Value(conversation.tools));
+  Result<std::string> text = model.chat_template->render(variables);
+  if (!text) return std::unexpected(rule_error(text.error().detail()));
+  return std::move(*text);
+}
+
 }  // namespace
 
 Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation) {
@@ -25,20 +57,42 @@ Parsed<std::string> render_conversation(const ServedModel& model, const Conversa
     return std::unexpected(rule_error("This model has no chat template: use /v1/completions."));
   }
   try {
-    jinja::Dict variables;
-    variables.set("bos_token", model.bos_text);
-    variables.set("eos_token", model.eos_text);
-    for (const auto& [name, value] : conversation.template_variables.entries())
-      variables.set(name, value);
-    variables.set("messages", conversation.messages);
-    variables.set("add_generation_prompt", conversation.add_generation_prompt);
-    variables.set("tools", nullptr);
-    Result<std::string> text = model.chat_template->render(variables);
-    if (!text) return std::unexpected(rule_error(text.error().detail()));
-    return std::move(*text);
+    if (!conversation.continue_final_message) return render(model, conversation, conversation.messages);
+    const auto messages = with_marked_end(conversation.messages);
+    if (!messages) {
+      return std::unexpected(
+          rule_error("continue_final_message needs a last message with content.", "messages"));
+    }
+    Parsed<std::string> text = render(model, conversation, *messages);
+    if (!text) return text;
+    const std::size_t end = text->rfind(kContentEnd);
+    if (end == std::string::npos) {
+      return std::unexpected(
+          rule_error("This model's chat template does not end with the last message.", "messages"));
+    }
+    text->resize(end);
+    return text;
   } catch (const std::invalid_argument& too_large) {
     return std::unexpected(rule_error(too_large.what()));
   }
+}
+
+std::optional<ApiError> truncate(const ServedModel& model, const GenerationFields& fields, TokenIds& prompt) {
+  if (!fields.truncate_prompt_tokens) return std::nullopt;
+  // The most a prompt may have beside an answer; what the answer asks for is left to it.
+  const std::int64_t most = model.max_model_len - std::max<std::int64_t>(fields.max_tokens.value_or(1), 1);
+  if (*fields.truncate_prompt_tokens > model.max_model_len) {
+    return value_error(
+        fmt::format("truncate_prompt_tokens value ({}) is greater than max_model_len ({}). Please, "
+                    "select a smaller truncation size.",
+                    *fields.truncate_prompt_tokens, model.max_model_len),
+        "truncate_prompt_tokens", std::to_string(*fields.truncate_prompt_tokens));
+  }
+  const std::int64_t kept =
+      *fields.truncate_prompt_tokens == -1 ? std::max<std::int64_t>(most, 0) : *fields.truncate_prompt_tokens;
+  if (std::cmp_greater(prompt.size(), kept))
+    prompt.erase(prompt.begin(), prompt.end() - static_cast<std::ptrdiff_t>(kept));
+  return std::nullopt;
 }
 
 Parsed<TokenIds> tokenize(const ServedModel& model, std::string_view text, bool add_special_tokens,
@@ -84,7 +138,7 @@ Parsed<std::int32_t> answer_limit(const ServedModel& model, const TokenIds& prom
     return std::unexpected(context_exceeded(model, size, *fields.max_tokens));
   }
   std::int64_t limit = fields.max_tokens.value_or(room);
-  if (model.max_new_tokens && *model.max_new_tokens > 0) limit = std::min(limit, *model.max_new_tokens);
+  if (const auto most = model.generation.max_new_tokens; most && *most > 0) limit = std::min(limit, *most);
   if (fields.text.min_tokens > limit) {
     return std::unexpected(
         value_error(fmt::format("min_tokens must be less than or equal to max_tokens={}, got {}.", limit,

@@ -8,13 +8,17 @@
 
 namespace sluice::worker {
 
-// The conversation as the model was trained to read it.
+// The conversation as the model was trained to read it. One whose last message is to be continued ends with
+// that message's content.
 Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation);
 
 // The tokens of a text. Refuses one that cannot fit the model's context before any work is done on it, unless
 // `bounded` is off.
 Parsed<TokenIds> tokenize(const ServedModel& model, std::string_view text, bool add_special_tokens,
                           bool bounded = true);
+
+// Leaves the last tokens of a prompt that asks to be truncated; refuses to leave more than the context holds.
+std::optional<ApiError> truncate(const ServedModel& model, const GenerationFields& fields, TokenIds& prompt);
 
 // How many tokens the answer may have: the smallest of the request's limit, the checkpoint's and what the
 // context leaves. Refuses a prompt that is empty, too long, or of ids beyond the vocabulary, and a request

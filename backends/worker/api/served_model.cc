@@ -38,7 +38,7 @@ Result<ServedModel> load_served_model(const std::filesystem::path& directory,
   if (const auto eos = model.tokenizer.find(model.eos_text); eos && !model.eos_text.empty()) {
     model.eos_token = *eos;
   }
-  model.max_new_tokens = generation.max_new_tokens;
+  model.generation = generation;
   return model;
 }
 

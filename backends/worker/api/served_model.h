@@ -27,8 +27,8 @@ struct ServedModel {
   std::optional<text::ChatTemplate> chat_template = {};
   std::string bos_text = {};
   std::string eos_text = {};
-  std::optional<std::int64_t> max_new_tokens = {};  // generation_config.json's limit on every answer
-  std::size_t longest_token = 1;  // bytes: no text of n bytes has fewer than n / this tokens
+  GenerationConfig generation = {};  // the checkpoint's defaults for what requests leave open
+  std::size_t longest_token = 1;     // bytes: no text of n bytes has fewer than n / this tokens
 
   bool is_called(std::string_view name) const;
 };

@@ -1,11 +1,12 @@
 #include "backends/worker/api/token_mailbox.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sluice::worker {
 
-std::shared_ptr<TokenChannel> TokenMailbox::open() {
-  return std::make_shared<TokenChannel>(state_);
+std::shared_ptr<TokenChannel> TokenMailbox::open(RequestId first, std::size_t count) {
+  return std::make_shared<TokenChannel>(state_, first, count);
 }
 
 void TokenMailbox::deliver(const std::shared_ptr<State>& state) {
@@ -22,28 +23,42 @@ void TokenMailbox::deliver(const std::shared_ptr<State>& state) {
 }
 
 void TokenChannel::on_tokens(const TokenEvent& event) noexcept {
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   {
     const std::lock_guard lock(state_->mutex);
-    arrived_.tokens.insert(arrived_.tokens.end(), event.tokens.begin(), event.tokens.end());
-    arrived_.computed_at.resize(arrived_.tokens.size(), event.times.last_token);
-    arrived_.finish = event.finish;
-    arrived_.stop_token = event.stop_token;
-    arrived_.times = event.times;
+    const auto index = static_cast<std::size_t>(event.id - first_);
+    TokenBatch& batch = arrived_[index];
+    if (batch.empty()) with_news_.push_back(index);
+    append(batch.tokens, event.tokens);
+    batch.computed_at.resize(batch.tokens.size(), event.times.last_token);
+    append(batch.logprobs, event.logprobs);
+    append(batch.prompt_logprobs, event.prompt_logprobs);
+    batch.finish = event.finish;
+    batch.stop_token = event.stop_token;
+    batch.times = event.times;
+    batch.cached_tokens = event.cached_tokens;
     if (!std::exchange(listed_, true)) state_->changed.push_back(shared_from_this());
     if (std::exchange(state_->posted, true)) return;
   }
   state_->loop.post([state = state_] { TokenMailbox::deliver(state); });
 }
 
-TokenBatch TokenChannel::take() {
+std::vector<TokenBatch> TokenChannel::take() {
+  std::vector<TokenBatch> batches;
   const std::lock_guard lock(state_->mutex);
-  return std::exchange(arrived_, {});
+  std::ranges::sort(with_news_);
+  for (const std::size_t index : with_news_) {
+    batches.push_back(std::exchange(arrived_[index], {}));
+    batches.back().index = index;
+  }
+  with_news_.clear();
+  return batches;
 }
 
-Task<TokenBatch> TokenChannel::next() {
+Task<std::vector<TokenBatch>> TokenChannel::next() {
   for (;;) {
-    TokenBatch batch = take();
-    if (!batch.empty()) co_return batch;
+    std::vector<TokenBatch> batches = take();
+    if (!batches.empty()) co_return batches;
     (void)co_await news_.wait();
   }
 }

@@ -1,5 +1,7 @@
 #include "backends/worker/api/worker_metrics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <vector>
 
@@ -16,6 +18,9 @@ constexpr double kTokenGap[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0
 constexpr double kRequest[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
                                30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
 
+constexpr double kAnswers[] = {1, 2, 5, 10, 20};
+
+constexpr std::string_view kRunning = "vllm:num_requests_running";
 constexpr std::string_view kSuccess = "vllm:request_success_total";
 constexpr std::string_view kSuccessHelp = "Requests that were answered, by why the answer ended.";
 
@@ -28,6 +33,34 @@ std::vector<double> size_bounds(std::int32_t longest) {
       bounds.push_back(static_cast<double>(step * power));
     }
   }
+}
+
+std::string python_bool(bool value) {
+  return value ? "True" : "False";
+}
+
+// The labels that every series has, as the exposition writes them.
+std::string labels_text(const Metrics& metrics) {
+  const Metrics::Snapshot families = metrics.families();
+  const auto family = std::ranges::find(families, kRunning, &Metrics::FamilyView::name);
+  return std::string(family->series.front().labels);
+}
+
+// The steps' histogram, which the engine keeps.
+std::string step_sizes_text(const StepSizes& sizes, std::string_view labels) {
+  constexpr std::string_view kName = "vllm:iteration_tokens_total";
+  std::string text = fmt::format(
+      "# HELP {} Tokens of prompts computed and tokens generated in a step.\n# TYPE {} histogram\n", kName,
+      kName);
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < sizes.steps.size(); ++i) {
+    count += sizes.steps[i];
+    const std::string bound = i < StepSizes::kBounds.size() ? std::to_string(StepSizes::kBounds[i]) : "+Inf";
+    text += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", kName, labels, bound, count);
+  }
+  text += fmt::format("{}_sum{{{}}} {}\n", kName, labels, sizes.tokens);
+  text += fmt::format("{}_count{{{}}} {}\n", kName, labels, count);
+  return text;
 }
 
 double to_seconds(Duration duration) {
@@ -70,8 +103,15 @@ WorkerMetrics::WorkerMetrics(std::string_view model_name, const EngineOptions& o
                                       size_bounds(options.max_model_len))),
       answer_size_(metrics_.histogram("vllm:request_generation_tokens", "Tokens of an answer.", labels(),
                                       size_bounds(options.max_model_len))),
+      computed_prompt_size_(metrics_.histogram("vllm:request_prefill_kv_computed_tokens",
+                                               "Tokens of a prompt that were not cached.", labels(),
+                                               size_bounds(options.max_model_len))),
       max_tokens_(metrics_.histogram("vllm:request_params_max_tokens", "What an answer might have had.",
-                                     labels(), size_bounds(options.max_model_len))) {
+                                     labels(), size_bounds(options.max_model_len))),
+      longest_answer_(metrics_.histogram("vllm:request_max_num_generation_tokens",
+                                         "Tokens of the longest answer to a prompt.", labels(),
+                                         size_bounds(options.max_model_len))),
+      answers_(metrics_.histogram("vllm:request_params_n", "Answers to a prompt.", labels(), kAnswers)) {
   metrics_.counter(kSuccess, kSuccessHelp, labels("finished_reason", "repetition"));
   metrics_
       .gauge("vllm:cache_config_info", "Always 1; the KV cache's shape is in the labels.",
@@ -79,8 +119,16 @@ WorkerMetrics::WorkerMetrics(std::string_view model_name, const EngineOptions& o
               {"block_size", std::to_string(options.block_size)},
               {"num_gpu_blocks", std::to_string(options.kv_blocks)},
               {"kv_cache_size_tokens", std::to_string(std::int64_t{options.kv_blocks} * options.block_size)},
-              {"enable_prefix_caching", "False"}})
+              {"cache_dtype", "auto"},
+              {"enable_prefix_caching", python_bool(options.prefix_caching)},
+              {"prefix_caching_hash_algo", "sha256_cbor"}})
       .set(1);
+  for (const std::string_view state : {"awake", "weights_offloaded", "discard_all"}) {
+    metrics_
+        .gauge("vllm:engine_sleep_state", "1 for the state that the engine is in.",
+               labels("sleep_state", state))
+        .set(state == "awake" ? 1 : 0);
+  }
 }
 
 void WorkerMetrics::Request::tokens(const TokenBatch& batch, std::size_t count) {
@@ -97,8 +145,7 @@ void WorkerMetrics::Request::tokens(const TokenBatch& batch, std::size_t count) 
 }
 
 void WorkerMetrics::Request::ended(const RequestTimes& times, std::string_view finish_reason,
-                                   std::int64_t prompt_tokens, std::int64_t generated,
-                                   std::int64_t max_tokens) {
+                                   const Sizes& sizes) {
   Counter& reason = finish_reason == "stop"     ? metrics_.stopped_
                     : finish_reason == "length" ? metrics_.reached_length_
                                                 : metrics_.aborted_;
@@ -110,29 +157,86 @@ void WorkerMetrics::Request::ended(const RequestTimes& times, std::string_view f
   metrics_.prefill_.observe(to_seconds(times.first_token - times.scheduled));
   metrics_.decode_.observe(to_seconds(decode));
   metrics_.inference_.observe(to_seconds(times.first_token - times.scheduled + decode));
-  metrics_.per_token_.observe(generated > 1 ? to_seconds(decode) / static_cast<double>(generated - 1) : 0);
-  metrics_.prompt_size_.observe(static_cast<double>(prompt_tokens));
-  metrics_.answer_size_.observe(static_cast<double>(generated));
-  metrics_.max_tokens_.observe(static_cast<double>(max_tokens));
+  metrics_.per_token_.observe(
+      sizes.generated > 1 ? to_seconds(decode) / static_cast<double>(sizes.generated - 1) : 0);
+  metrics_.prompt_size_.observe(static_cast<double>(sizes.prompt));
+  metrics_.computed_prompt_size_.observe(static_cast<double>(sizes.prompt - sizes.cached));
+  metrics_.answer_size_.observe(static_cast<double>(sizes.generated));
+  metrics_.max_tokens_.observe(static_cast<double>(sizes.max_tokens));
 }
 
-std::string WorkerMetrics::text(const EngineStats& stats) {
+void WorkerMetrics::prompt_answered(std::int32_t n, std::int32_t longest) {
+  answers_.observe(n);
+  longest_answer_.observe(longest);
+}
+
+void WorkerMetrics::http_answered(std::string_view handler, std::string_view method, int status) {
+  if (status == 0) return;
+  metrics_
+      .counter("http_requests_total", "HTTP requests that were answered.",
+               {{"handler", std::string(handler)},
+                {"method", std::string(method)},
+                {"status", fmt::format("{}xx", status / 100)}})
+      .add();
+}
+
+// The old names are what routers of earlier vLLMs still read.
+void WorkerMetrics::copy_totals(const EngineStats& stats) {
   const auto gauge = [&](std::string_view name, std::string_view help, double value) {
     metrics_.gauge(name, help, labels()).set(value);
   };
   const auto counter = [&](std::string_view name, std::string_view help, std::uint64_t total) {
     metrics_.counter(name, help, labels()).raise_to(total);
   };
-  gauge("vllm:num_requests_running", "Sequences being computed.", stats.running);
-  gauge("vllm:num_requests_waiting", "Requests waiting to be computed.", stats.waiting);
+  const SchedulerStats& scheduler = stats.scheduler;
+  gauge(kRunning, "Sequences being computed.", scheduler.running);
+  gauge("vllm:num_requests_waiting", "Requests waiting to be computed.", scheduler.waiting);
+  const auto by_reason = [&](std::string_view reason, double value) {
+    metrics_
+        .gauge("vllm:num_requests_waiting_by_reason", "Requests waiting to be computed, by why.",
+               labels("reason", reason))
+        .set(value);
+  };
+  by_reason("capacity", scheduler.waiting);
+  by_reason("deferred", 0);
   const auto capacity = static_cast<double>(std::max<std::int64_t>(stats.kv_capacity_tokens, 1));
-  gauge("vllm:kv_cache_usage_perc", "Used share of the KV cache, 0 to 1.",
-        static_cast<double>(stats.kv_used_tokens) / capacity);
-  counter("vllm:prompt_tokens_total", "Tokens of prompts that were computed.", stats.prompt_tokens);
-  counter("vllm:generation_tokens_total", "Tokens that were generated.", stats.generated_tokens);
-  counter("vllm:num_preemptions_total", "Running sequences that lost their place.", 0);
+  const double usage = static_cast<double>(stats.kv_used_tokens) / capacity;
+  gauge("vllm:kv_cache_usage_perc", "Used share of the KV cache, 0 to 1.", usage);
+  gauge("vllm:gpu_cache_usage_perc", "Old name of vllm:kv_cache_usage_perc.", usage);
+
+  counter("vllm:prefix_cache_queries_total", "Tokens looked up in the prefix cache.",
+          scheduler.prefix_queries);
+  counter("vllm:prefix_cache_hits_total", "Tokens found in the prefix cache.", scheduler.prefix_hits);
+  counter("vllm:gpu_prefix_cache_queries_total", "Old name of vllm:prefix_cache_queries_total.",
+          scheduler.prefix_queries);
+  counter("vllm:gpu_prefix_cache_hits_total", "Old name of vllm:prefix_cache_hits_total.",
+          scheduler.prefix_hits);
+  gauge("vllm:gpu_prefix_cache_hit_rate", "Hits of the prefix cache for each token looked up.",
+        scheduler.prefix_queries == 0
+            ? 0
+            : static_cast<double>(scheduler.prefix_hits) / static_cast<double>(scheduler.prefix_queries));
+
+  counter("vllm:prompt_tokens_total", "Tokens of prompts that were computed or found in the cache.",
+          scheduler.prompt_tokens);
+  counter("vllm:prompt_tokens_cached_total", "Tokens of prompts that were found in the cache.",
+          scheduler.cached_prompt_tokens);
+  const auto by_source = [&](std::string_view source, std::uint64_t total) {
+    metrics_
+        .counter("vllm:prompt_tokens_by_source_total",
+                 "Tokens of prompts, by where their keys and values came from.", labels("source", source))
+        .raise_to(total);
+  };
+  by_source("local_compute", scheduler.prompt_tokens - scheduler.cached_prompt_tokens);
+  by_source("local_cache_hit", scheduler.cached_prompt_tokens);
+  by_source("external_kv_transfer", 0);
+  counter("vllm:generation_tokens_total", "Tokens that were generated.", scheduler.generated_tokens);
+  counter("vllm:num_preemptions_total", "Running sequences that lost their place.", scheduler.preemptions);
+}
+
+std::string WorkerMetrics::text(const EngineStats& stats) {
+  copy_totals(stats);
   const Metrics* const all[] = {&metrics_};
-  return render_prometheus(all);
+  return render_prometheus(all) + step_sizes_text(stats.step_sizes, labels_text(metrics_));
 }
 
 }  // namespace sluice::worker

@@ -27,9 +27,15 @@ class WorkerMetrics {
 
     // The next `count` tokens of the batch belong to the answer.
     void tokens(const TokenBatch& batch, std::size_t count);
+    // Tokens of one answer.
+    struct Sizes {
+      std::int64_t prompt = 0;
+      std::int64_t cached = 0;  // of the prompt
+      std::int64_t generated = 0;
+      std::int64_t max_tokens = 0;
+    };
     // The answer has ended; not called for one whose client left.
-    void ended(const RequestTimes& times, std::string_view finish_reason, std::int64_t prompt_tokens,
-               std::int64_t generated, std::int64_t max_tokens);
+    void ended(const RequestTimes& times, std::string_view finish_reason, const Sizes& sizes);
 
    private:
     WorkerMetrics& metrics_;
@@ -38,6 +44,12 @@ class WorkerMetrics {
     TimePoint last_{};
   };
 
+  // All `n` answers to a prompt have ended, the longest of so many tokens.
+  void prompt_answered(std::int32_t n, std::int32_t longest);
+
+  // An HTTP request was answered; `status` 0: its client left before.
+  void http_answered(std::string_view handler, std::string_view method, int status);
+
   // The engine failed on a request.
   void failed() { failed_.add(); }
 
@@ -45,6 +57,7 @@ class WorkerMetrics {
   std::string text(const EngineStats& stats);
 
  private:
+  void copy_totals(const EngineStats& stats);
   Labels labels(std::string_view name = {}, std::string_view value = {}) const;
   Histogram& seconds(std::string_view name, std::string_view help, std::span<const double> bounds);
 
@@ -64,7 +77,10 @@ class WorkerMetrics {
   Histogram& decode_;
   Histogram& prompt_size_;
   Histogram& answer_size_;
+  Histogram& computed_prompt_size_;
   Histogram& max_tokens_;
+  Histogram& longest_answer_;
+  Histogram& answers_;
 };
 
 }  // namespace sluice::worker

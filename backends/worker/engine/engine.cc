@@ -1,8 +1,10 @@
 #include "backends/worker/engine/engine.h"
 
+#include <algorithm>
 #include <exception>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 namespace sluice::worker {
 namespace {
@@ -19,6 +21,10 @@ const EngineOptions& checked(const EngineOptions& options) {
   if (options.max_num_batched_tokens < options.max_num_seqs) {
     throw std::invalid_argument("engine: max_num_batched_tokens must be at least max_num_seqs");
   }
+  if (!options.chunked_prefill && options.max_num_batched_tokens < options.max_model_len) {
+    throw std::invalid_argument(
+        "engine: without chunked prefill max_num_batched_tokens must be at least max_model_len");
+  }
   return options;
 }
 
@@ -30,7 +36,7 @@ Engine::Engine(std::unique_ptr<ModelRunner> model, const EngineOptions& options,
       model_(std::move(model)),
       vocab_size_(model_->vocab_size()),
       scheduler_(options_, vocab_size_),
-      picked_(static_cast<std::size_t>(options_.max_num_seqs)) {
+      picker_(*model_) {
   stats_.kv_capacity_tokens = std::int64_t{options_.kv_blocks} * options_.block_size;
   thread_ = std::thread([this] { run(); });
 }
@@ -39,15 +45,20 @@ Engine::~Engine() {
   stop();
 }
 
-SubmitStatus Engine::submit(Request request) {
-  if (const SubmitStatus status = scheduler_.check(request); status != SubmitStatus::kAccepted) return status;
+SubmitStatus Engine::submit(std::vector<Request> requests) {
+  for (const Request& request : requests) {
+    if (const SubmitStatus status = scheduler_.check(request); status != SubmitStatus::kAccepted)
+      return status;
+  }
   const TimePoint now = clock_.now();
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return SubmitStatus::kStopped;
-    if (stats_.waiting >= options_.max_queued) return SubmitStatus::kQueueFull;
-    ++stats_.waiting;
-    inbox_.emplace_back(std::move(request), now);
+    const std::int32_t room = options_.max_queued - stats_.scheduler.waiting;
+    if (std::cmp_greater(requests.size(), std::max(room, 0))) return SubmitStatus::kQueueFull;
+    stats_.scheduler.waiting += static_cast<std::int32_t>(requests.size());
+    for (Request& request : requests)
+      inbox_.emplace_back(std::move(request), now);
   }
   news_.notify_one();
   return SubmitStatus::kAccepted;
@@ -119,13 +130,9 @@ void Engine::step() {
   const TimePoint begin = clock_.now();
   const Batch& batch = scheduler_.plan(begin);
   publish_stats();  // admission has moved requests from waiting to running
-  const std::span picked(picked_.data(), batch.outputs.size());
-  model_->run(batch, scheduler_.banned(), picked);
-  scheduler_.complete(picked, clock_.now(), deliveries_);
-  {
-    const std::lock_guard lock(mutex_);
-    ++stats_.steps;
-  }
+  model_->run(batch);
+  scheduler_.complete(picker_.pick(scheduler_.output_uses()), clock_.now(), deliveries_);
+  count_step();
   publish();
   if (options_.step_interval.count() > 0) clock_.sleep_until(begin + options_.step_interval);
 }
@@ -139,13 +146,20 @@ void Engine::fail() {
   publish();
 }
 
+void Engine::count_step() {
+  const std::uint64_t tokens = scheduler_.stats().step_tokens;
+  const auto bucket = std::ranges::lower_bound(StepSizes::kBounds, tokens) - StepSizes::kBounds.begin();
+  const std::lock_guard lock(mutex_);
+  ++stats_.steps;
+  ++stats_.step_sizes.steps[static_cast<std::size_t>(bucket)];
+  stats_.step_sizes.tokens += tokens;
+}
+
 void Engine::publish_stats() {
   const std::lock_guard lock(mutex_);
-  stats_.running = scheduler_.running();
-  stats_.waiting = scheduler_.waiting() + static_cast<std::int32_t>(inbox_.size());
-  stats_.kv_used_tokens = std::int64_t{scheduler_.kv_blocks_used()} * options_.block_size;
-  stats_.prompt_tokens = scheduler_.prompt_tokens();
-  stats_.generated_tokens = scheduler_.generated_tokens();
+  stats_.scheduler = scheduler_.stats();
+  stats_.scheduler.waiting += static_cast<std::int32_t>(inbox_.size());
+  stats_.kv_used_tokens = std::int64_t{stats_.scheduler.blocks_used} * options_.block_size;
   for (const Delivery& delivery : deliveries_) {
     const FinishReason reason = delivery.event.finish;
     stats_.stopped += reason == FinishReason::kStop;
@@ -160,6 +174,8 @@ void Engine::publish() {
   publish_stats();
   for (Delivery& delivery : deliveries_) {
     delivery.event.tokens = delivery.tokens;
+    delivery.event.logprobs = delivery.logprobs;
+    delivery.event.prompt_logprobs = delivery.prompt_logprobs;
     if (delivery.sink) delivery.sink->on_tokens(delivery.event);
   }
   deliveries_.clear();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -12,18 +13,26 @@
 
 #include "backends/worker/engine/model_runner.h"
 #include "backends/worker/engine/scheduler.h"
+#include "backends/worker/engine/token_picker.h"
 
 namespace sluice::worker {
 
+// Rows of prompts and generated tokens, per step: how many steps had at most that many (kBounds), more than
+// all of them, and their sum.
+struct StepSizes {
+  static constexpr std::array<std::uint64_t, 13> kBounds = {1,   8,    16,   32,   64,   128,  256,
+                                                            512, 1024, 2048, 4096, 8192, 16384};
+  std::array<std::uint64_t, kBounds.size() + 1> steps{};
+  std::uint64_t tokens = 0;
+};
+
 // The engine's state at the beginning of the running step, or after the last one. Counters only grow.
 struct EngineStats {
-  std::int32_t running = 0;
-  std::int32_t waiting = 0;
-  std::int64_t kv_used_tokens = 0;  // reserved, in whole blocks
+  SchedulerStats scheduler;         // what was submitted and not looked at yet counts as waiting
+  std::int64_t kv_used_tokens = 0;  // held, in whole blocks
   std::int64_t kv_capacity_tokens = 0;
   std::uint64_t steps = 0;
-  std::uint64_t prompt_tokens = 0;
-  std::uint64_t generated_tokens = 0;
+  StepSizes step_sizes;
   std::uint64_t stopped = 0;  // requests finished, by reason
   std::uint64_t reached_length = 0;
   std::uint64_t aborted = 0;
@@ -34,7 +43,8 @@ struct EngineStats {
 // sequences.
 //
 // All members may be called from any thread, except from inside TokenSink::on_tokens: `stop` and the
-// destructor wait for the engine's thread. Answers do not depend on what else runs: batched equals alone,
+// destructor wait for the engine's thread. On a device that computes rows independently (Device) answers do
+// not depend on what else runs: batched, chunked, preempted or continued from a cached prefix equals alone,
 // token for token.
 class Engine {
  public:
@@ -43,11 +53,14 @@ class Engine {
   Engine(std::unique_ptr<ModelRunner> model, const EngineOptions& options, Clock& clock);
   ~Engine();
 
-  // A request id no other request has.
-  RequestId new_id() noexcept { return next_id_.fetch_add(1, std::memory_order_relaxed); }
+  // The first of `count` ids in a row that no other request has.
+  RequestId new_ids(std::size_t count) noexcept {
+    return next_id_.fetch_add(count, std::memory_order_relaxed);
+  }
+  RequestId new_id() noexcept { return new_ids(1); }
 
-  // Queues a request. Unless kAccepted is returned its sink hears nothing.
-  SubmitStatus submit(Request request);
+  // Queues requests, all or none. Unless kAccepted is returned their sinks hear nothing.
+  SubmitStatus submit(std::vector<Request> requests);
 
   // Ends a request at the next step, with a finishing event and its KV freed. Unknown and finished ids are
   // ignored.
@@ -73,6 +86,7 @@ class Engine {
   void fail();
   void publish();
   void publish_stats();
+  void count_step();
 
   const EngineOptions options_;
   Clock& clock_;
@@ -83,7 +97,7 @@ class Engine {
 
   // The engine thread's own.
   Scheduler scheduler_;
-  std::vector<std::int32_t> picked_;
+  TokenPicker picker_;
   std::vector<Delivery> deliveries_;  // of the current turn, until published
 
   mutable std::mutex mutex_;  // guards all below; held briefly, never while computing or delivering

@@ -54,8 +54,9 @@ LoadedEngine load_engine(const std::filesystem::path& directory, EngineOptions o
   Checkpoint checkpoint(directory);
   auto model = std::make_unique<Transformer>(loaded.model, checkpoint, options.max_model_len, device);
   auto runner = std::make_unique<TransformerRunner>(
-      std::move(model), TransformerRunner::Limits{options.kv_blocks, options.block_size,
-                                                  options.max_num_batched_tokens, options.max_num_seqs});
+      std::move(model),
+      TransformerRunner::Limits{options.kv_blocks, options.block_size, options.max_num_batched_tokens,
+                                options.max_num_seqs + Scheduler::kPromptLogprobRows});
   loaded.engine = std::make_unique<Engine>(std::move(runner), options, clock);
   return loaded;
 }

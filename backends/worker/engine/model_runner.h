@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -7,17 +8,23 @@
 
 namespace sluice::worker {
 
-// What the engine needs of a model. Tests put a scripted one in its place.
+// What the engine needs of a model. Tests put a scripted one in its place. All calls come from the engine's
+// thread.
 class ModelRunner {
  public:
   virtual ~ModelRunner() = default;
 
   virtual std::int32_t vocab_size() const = 0;
 
-  // Computes a step and picks the next token of each row in batch.outputs. `banned` has one list per output,
-  // of tokens that must not be picked; the lists hold ids of the vocabulary only.
-  virtual void run(const Batch& batch, std::span<const std::span<const std::int32_t>> banned,
-                   std::span<std::int32_t> picked) = 0;
+  // Computes a step. Throws if it cannot: the engine fails then.
+  virtual void run(const Batch& batch) = 0;
+
+  // The most probable token of each of the last step's outputs, the lowest id of equals. Found where the
+  // logits are.
+  virtual void most_probable(std::span<std::int32_t> tokens) = 0;
+
+  // The logits of one of the last step's outputs, vocab_size() values; valid until the next call.
+  virtual std::span<const float> logits(std::size_t output) = 0;
 };
 
 }  // namespace sluice::worker

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "backends/worker/engine/clock.h"
+#include "backends/worker/engine/logprobs.h"
+#include "backends/worker/engine/sampling_params.h"
 
 namespace sluice::worker {
 
@@ -27,8 +31,8 @@ struct RequestTimes {
   TimePoint last_token;
 };
 
-// News of one request. `tokens` may be empty only in the finishing event; it points into the engine and is
-// valid during the call.
+// News of one request. `tokens` may be empty only in the finishing event. The spans point into the engine and
+// are valid during the call.
 struct TokenEvent {
   RequestId id = 0;
   std::span<const std::int32_t> tokens;
@@ -37,6 +41,10 @@ struct TokenEvent {
   // both.
   std::int32_t stop_token = -1;
   RequestTimes times;
+  std::int32_t cached_tokens = 0;  // of the prompt, found in the KV cache when it was first scheduled
+  std::span<const TokenLogprobs> logprobs = {};  // one for each token, if they were asked for
+  // Of each token of the prompt but the first, if they were asked for; with the first token.
+  std::span<const TokenLogprobs> prompt_logprobs = {};
 
   bool finished() const noexcept { return finish != FinishReason::kNone; }
 };
@@ -50,14 +58,17 @@ class TokenSink {
   virtual void on_tokens(const TokenEvent& event) noexcept = 0;
 };
 
-// A prompt to be continued greedily.
+// A prompt to be continued.
 struct Request {
-  RequestId id = 0;  // from Engine::new_id
-  std::vector<std::int32_t> prompt;
-  std::int32_t max_tokens = 16;  // cut to what the context leaves room for
-  std::int32_t min_tokens = 0;   // no end-of-sequence or stop token before that many
+  RequestId id = 0;                                         // from Engine::new_id
+  std::shared_ptr<const std::vector<std::int32_t>> prompt;  // several answers may share it
+  std::int32_t max_tokens = 16;                             // cut to what the context leaves room for
+  std::int32_t min_tokens = 0;  // no end-of-sequence or stop token before that many
   bool ignore_eos = false;
   std::vector<std::int32_t> stop_token_ids;  // beside the model's own end-of-sequence tokens
+  SamplingParams sampling;
+  std::int64_t priority = 0;        // lower ones first, under the priority policy only
+  std::string cache_salt;           // requests with different ones share nothing in the KV cache
   std::shared_ptr<TokenSink> sink;  // owned by the engine too, until the finishing event was delivered
 };
 

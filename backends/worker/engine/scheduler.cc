@@ -1,7 +1,10 @@
 #include "backends/worker/engine/scheduler.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
+
+#include "backends/worker/engine/random_draw.h"
 
 namespace sluice::worker {
 namespace {
@@ -13,39 +16,39 @@ bool contains(const std::vector<std::int32_t>& list, std::int32_t value) {
 }  // namespace
 
 Scheduler::Scheduler(const EngineOptions& options, std::int32_t vocab_size)
-    : options_(options), vocab_size_(vocab_size), pool_(options.kv_blocks) {}
+    : options_(options), vocab_size_(vocab_size), root_hash_(root_block_hash()), pool_(options.kv_blocks) {}
 
 std::int32_t Scheduler::length_limit(const Request& request) const {
-  const auto prompt = static_cast<std::int32_t>(request.prompt.size());
+  const auto prompt = static_cast<std::int32_t>(request.prompt->size());
   return prompt + std::min(request.max_tokens, options_.max_model_len - prompt);
 }
 
-// The last token of an answer is never fed back, so it needs no place in the cache.
-std::int32_t Scheduler::blocks_for(std::int32_t prompt_size, std::int32_t limit) const {
-  const std::int32_t cached = std::max(prompt_size, limit - 1);
-  return (cached + options_.block_size - 1) / options_.block_size;
+std::int32_t Scheduler::blocks_for(std::int32_t tokens) const noexcept {
+  return (tokens + options_.block_size - 1) / options_.block_size;
 }
 
 SubmitStatus Scheduler::check(const Request& request) const {
-  if (request.prompt.empty()) return SubmitStatus::kEmptyPrompt;
-  if (request.prompt.size() >= static_cast<std::size_t>(options_.max_model_len))
+  if (request.prompt == nullptr || request.prompt->empty()) return SubmitStatus::kEmptyPrompt;
+  if (request.prompt->size() >= static_cast<std::size_t>(options_.max_model_len))
     return SubmitStatus::kPromptTooLong;
   if (request.max_tokens < 1 || request.min_tokens < 0 || request.min_tokens > request.max_tokens) {
     return SubmitStatus::kBadLimits;
   }
-  for (const std::int32_t token : request.prompt) {
+  for (const std::int32_t token : *request.prompt) {
     if (token < 0 || token >= vocab_size_) return SubmitStatus::kTokenOutOfVocabulary;
   }
-  const auto prompt = static_cast<std::int32_t>(request.prompt.size());
-  if (blocks_for(prompt, length_limit(request)) > pool_.total()) return SubmitStatus::kNeverFits;
+  // The last token of an answer is never fed back, so it needs no place in the cache.
+  if (blocks_for(length_limit(request) - 1) > pool_.total()) return SubmitStatus::kNeverFits;
   return SubmitStatus::kAccepted;
 }
 
 void Scheduler::add(Request request, TimePoint submitted) {
-  Sequence sequence;
-  sequence.tokens = request.prompt;
-  sequence.prompt_size = static_cast<std::int32_t>(request.prompt.size());
+  Sequences added(1);
+  Sequence& sequence = added.front();
+  sequence.arrival = next_arrival_++;
+  sequence.prompt_size = static_cast<std::int32_t>(request.prompt->size());
   sequence.length_limit = length_limit(request);
+  sequence.seed = request.sampling.seed.value_or(mix_bits(options_.seed) ^ mix_bits(sequence.arrival));
   sequence.times = {submitted, submitted, submitted, submitted};
   if (!request.ignore_eos) sequence.stop_tokens = options_.eos_token_ids;
   for (const std::int32_t token : request.stop_token_ids) {
@@ -53,7 +56,22 @@ void Scheduler::add(Request request, TimePoint submitted) {
     if (token >= 0 && token < vocab_size_) sequence.stop_tokens.push_back(token);
   }
   sequence.request = std::move(request);
-  waiting_.push_back(std::move(sequence));
+  enqueue(added, added.begin());
+}
+
+bool Scheduler::goes_before(const Sequence& a, const Sequence& b) const {
+  if (options_.policy == SchedulingPolicy::kPriority && a.request.priority != b.request.priority) {
+    return a.request.priority < b.request.priority;
+  }
+  return a.arrival < b.arrival;
+}
+
+// A preempted sequence came before all that wait without having run, so its place by age is the front.
+void Scheduler::enqueue(Sequences& from, Sequences::iterator sequence) {
+  auto place = waiting_.end();
+  while (place != waiting_.begin() && goes_before(*sequence, *std::prev(place)))
+    --place;
+  waiting_.splice(place, from, sequence);
 }
 
 bool Scheduler::abort(RequestId id, FinishReason reason, std::vector<Delivery>& deliveries) {
@@ -62,7 +80,7 @@ bool Scheduler::abort(RequestId id, FinishReason reason, std::vector<Delivery>& 
                                     [id](const Sequence& sequence) { return sequence.request.id == id; });
     if (found == sequences->end()) continue;
     pool_.give_back(found->blocks);
-    deliver(*found, {}, reason, -1, deliveries);
+    deliveries.push_back(delivery_of(*found, reason));
     sequences->erase(found);
     return true;
   }
@@ -78,65 +96,212 @@ void Scheduler::abort_all(FinishReason reason, std::vector<Delivery>& deliveries
 
 const Batch& Scheduler::plan(TimePoint now) {
   batch_.clear();
-  banned_.clear();
-  std::int32_t budget = options_.max_num_batched_tokens;
-  for (Sequence& sequence : running_) {
-    const std::int32_t rows = std::min(sequence.size() - sequence.computed, budget);
-    put_in_batch(sequence, rows);
-    budget -= rows;
-  }
-  admit(now, budget);
+  uses_.clear();
+  counters_.step_tokens = 0;
+  preempted_ = false;
+  Budget budget{options_.max_num_batched_tokens, kPromptLogprobRows};
+  plan_running(budget);
+  // Named only now: whoever lost its place in this step computes nothing of what it had planned.
+  for (Sequence& sequence : running_)
+    name_blocks(sequence);
+  // Whoever lost its place is the next to get it back: nobody else may take it in the same step.
+  if (!preempted_) admit(now, budget);
+  for (const Sequence& sequence : running_)
+    put_in_batch(sequence);
   return batch_;
 }
 
-void Scheduler::admit(TimePoint now, std::int32_t budget) {
-  while (budget > 0 && !waiting_.empty() && running() < options_.max_num_seqs) {
-    Sequence& head = waiting_.front();
-    const std::int32_t blocks = blocks_for(head.prompt_size, head.length_limit);
-    if (blocks > pool_.free()) return;
-    head.blocks = pool_.take(blocks);
-    head.times.scheduled = head.times.first_token = head.times.last_token = now;
-    running_.splice(running_.end(), waiting_, waiting_.begin());
-    const std::int32_t rows = std::min(head.size(), budget);
-    put_in_batch(head, rows);
-    budget -= rows;
+std::int32_t Scheduler::prompt_logprob_rows(const Sequence& sequence, std::int32_t computed,
+                                            std::int32_t rows) const {
+  if (!sequence.wants_prompt_logprobs()) return 0;
+  const std::int32_t begin = std::max(computed, static_cast<std::int32_t>(sequence.prompt_logprobs.size()));
+  const std::int32_t end = std::min(computed + rows, sequence.prompt_size - 1);
+  return std::max(0, end - begin);
+}
+
+// How many of its next rows a sequence may have in this step.
+std::int32_t Scheduler::rows_within(const Sequence& sequence, std::int32_t computed,
+                                    const Budget& budget) const {
+  const std::int32_t missing = sequence.size() - computed;
+  std::int32_t rows = std::min(missing, budget.rows);
+  if (!options_.chunked_prefill && !sequence.wants_prompt_logprobs()) return rows == missing ? rows : 0;
+  if (options_.long_prefill_threshold > 0) rows = std::min(rows, options_.long_prefill_threshold);
+  const std::int32_t above = prompt_logprob_rows(sequence, computed, rows) - budget.prompt_logprob_rows;
+  // The rows to leave out are the last ones, and behind those with logprobs stands one that picks a token.
+  if (above > 0) rows = std::min(rows, sequence.prompt_size - 1 - computed) - above;
+  return rows;
+}
+
+void Scheduler::spend(Budget& budget, const Sequence& sequence, std::int32_t computed,
+                      std::int32_t rows) const {
+  budget.rows -= rows;
+  budget.prompt_logprob_rows -= prompt_logprob_rows(sequence, computed, rows);
+}
+
+void Scheduler::plan_running(Budget& budget) {
+  std::vector<Sequences::iterator> in_order;
+  for (auto sequence = running_.begin(); sequence != running_.end(); ++sequence)
+    in_order.push_back(sequence);
+  for (const auto sequence : in_order) {
+    if (!sequence->running) continue;
+    const std::int32_t rows = rows_within(*sequence, sequence->computed, budget);
+    if (!make_room(sequence, sequence->computed + rows, budget)) continue;
+    sequence->planned = rows;
+    spend(budget, *sequence, sequence->computed, rows);
   }
 }
 
-void Scheduler::put_in_batch(Sequence& sequence, std::int32_t rows) {
-  sequence.planned = rows;
-  if (rows == 0) return;
+// Takes the blocks that `tokens` tokens of a running sequence need; false if it lost its own place over it.
+bool Scheduler::make_room(Sequences::iterator sequence, std::int32_t tokens, Budget& budget) {
+  const std::int32_t missing = blocks_for(tokens) - static_cast<std::int32_t>(sequence->blocks.size());
+  while (missing > pool_.free()) {
+    auto victim = std::prev(running_.end());
+    if (options_.policy == SchedulingPolicy::kPriority) {
+      victim = std::max_element(running_.begin(), running_.end(),
+                                [this](const Sequence& a, const Sequence& b) { return goes_before(a, b); });
+    }
+    preempt(victim, budget);
+    if (victim == sequence) return false;
+  }
+  if (missing > 0) pool_.take(missing, sequence->blocks);
+  return true;
+}
+
+void Scheduler::preempt(Sequences::iterator victim, Budget& budget) {
+  budget.rows += victim->planned;
+  budget.prompt_logprob_rows += prompt_logprob_rows(*victim, victim->computed, victim->planned);
+  victim->planned = victim->computed = victim->named = 0;
+  victim->running = false;
+  pool_.give_back(victim->blocks);
+  preempted_ = true;
+  ++counters_.preemptions;
+  enqueue(running_, victim);
+}
+
+void Scheduler::admit(TimePoint now, Budget& budget) {
+  while (budget.rows > 0 && !waiting_.empty() &&
+         static_cast<std::int32_t>(running_.size()) < options_.max_num_seqs) {
+    if (!admit_head(now, budget)) return;
+  }
+}
+
+// Admits the head of the queue if all its tokens find room, with as many rows as the step has left.
+bool Scheduler::admit_head(TimePoint now, Budget& budget) {
+  Sequence& head = waiting_.front();
+  set_up(head);
+  std::vector<std::int32_t> hits;
+  if (options_.prefix_caching && !head.wants_prompt_logprobs()) {
+    // The last token is always computed: its logits are wanted.
+    const std::int32_t most = (head.size() - 1) / options_.block_size;
+    hits = pool_.find(std::span(head.hashes).first(static_cast<std::size_t>(most)));
+  }
+  const auto hit_blocks = static_cast<std::int32_t>(hits.size());
+  const std::int32_t computed = hit_blocks * options_.block_size;
+  const std::int32_t rows = rows_within(head, computed, budget);
+  const std::int32_t missing = blocks_for(head.size()) - hit_blocks;
+  if (rows <= 0 || missing + pool_.count_free(hits) > pool_.free()) return false;
+
+  pool_.hold(hits);
+  head.blocks = std::move(hits);
+  pool_.take(blocks_for(computed + rows) - hit_blocks, head.blocks);
+  head.named = hit_blocks;
+  head.computed = computed;
+  head.planned = rows;
+  head.running = true;
+  spend(budget, head, computed, rows);
+  count_admission(head, now);
+  running_.splice(running_.end(), waiting_, waiting_.begin());
+  name_blocks(running_.back());
+  return true;
+}
+
+void Scheduler::set_up(Sequence& sequence) const {
+  if (sequence.tokens.empty()) sequence.tokens = *sequence.request.prompt;
+  extend_hashes(sequence);
+}
+
+void Scheduler::count_admission(Sequence& sequence, TimePoint now) {
+  if (std::exchange(sequence.was_admitted, true)) return;
+  sequence.times.scheduled = sequence.times.first_token = sequence.times.last_token = now;
+  sequence.cached_tokens = sequence.computed;
+  if (!options_.prefix_caching) return;
+  counters_.prefix_queries += static_cast<std::uint64_t>(sequence.prompt_size);
+  counters_.prefix_hits += static_cast<std::uint64_t>(sequence.cached_tokens);
+}
+
+// Hashes the blocks that have become full.
+void Scheduler::extend_hashes(Sequence& sequence) const {
+  if (!options_.prefix_caching) return;
+  const auto size = static_cast<std::size_t>(options_.block_size);
+  while ((sequence.hashes.size() + 1) * size <= sequence.tokens.size()) {
+    const std::size_t block = sequence.hashes.size();
+    const auto tokens = std::span(sequence.tokens).subspan(block * size, size);
+    sequence.hashes.push_back(block == 0 ? block_hash(root_hash_, tokens, sequence.request.cache_salt)
+                                         : block_hash(sequence.hashes.back(), tokens));
+  }
+}
+
+// Offers the blocks that will be full after this step to sequences that begin alike.
+void Scheduler::name_blocks(Sequence& sequence) {
+  extend_hashes(sequence);
+  const std::int32_t full = (sequence.computed + sequence.planned) / options_.block_size;
+  for (; options_.prefix_caching && sequence.named < full; ++sequence.named) {
+    const auto block = static_cast<std::size_t>(sequence.named);
+    pool_.name(sequence.blocks[block], sequence.hashes[block]);
+  }
+}
+
+void Scheduler::put_in_batch(const Sequence& sequence) {
+  if (sequence.planned == 0) return;
   const auto first_row = static_cast<std::int32_t>(batch_.tokens.size());
-  for (std::int32_t position = sequence.computed; position < sequence.computed + rows; ++position) {
+  const std::int32_t end = sequence.computed + sequence.planned;
+  for (std::int32_t position = sequence.computed; position < end; ++position) {
     const std::int32_t block = sequence.blocks[static_cast<std::size_t>(position / options_.block_size)];
+    const auto row = static_cast<std::int32_t>(batch_.tokens.size());
     batch_.tokens.push_back(sequence.tokens[static_cast<std::size_t>(position)]);
     batch_.positions.push_back(position);
     batch_.slots.push_back(block * options_.block_size + position % options_.block_size);
+    const bool picks = position + 1 == sequence.size();
+    if (!picks && !sequence.needs_prompt_logprobs_at(position)) continue;
+    batch_.outputs.push_back(row);
+    uses_.push_back({&sequence, picks, position});
   }
-  batch_.sequences.push_back({first_row, rows, sequence.computed, sequence.blocks});
-  if (sequence.computed + rows < sequence.size()) return;
-  batch_.outputs.push_back(first_row + rows - 1);
-  const bool may_stop = sequence.generated() >= sequence.request.min_tokens;
-  banned_.push_back(may_stop ? std::span<const std::int32_t>() : sequence.stop_tokens);
+  batch_.sequences.push_back({first_row, sequence.planned, sequence.computed, sequence.blocks});
 }
 
-void Scheduler::complete(std::span<const std::int32_t> picked, TimePoint now,
-                         std::vector<Delivery>& deliveries) {
-  std::size_t output = 0;
+void Scheduler::complete(std::span<OutputResult> results, TimePoint now, std::vector<Delivery>& deliveries) {
+  std::size_t used = 0;
   for (auto next = running_.begin(); next != running_.end();) {
     const auto sequence = next++;
     if (sequence->planned == 0) continue;
-    const bool prompt_was_open = sequence->computed < sequence->prompt_size;
-    sequence->computed += sequence->planned;
-    sequence->planned = 0;
+    const std::int32_t prompt_rows =
+        std::clamp(sequence->prompt_size - sequence->computed, 0, sequence->planned);
+    counters_.step_tokens += static_cast<std::uint64_t>(prompt_rows);
+    const bool prompt_was_open = sequence->generated() == 0;
+    sequence->computed += std::exchange(sequence->planned, 0);
+    for (; used < results.size() && uses_[used].sequence == &*sequence && !uses_[used].picks; ++used)
+      sequence->prompt_logprobs.push_back(std::move(results[used].logprobs));
     if (sequence->computed < sequence->size()) continue;
-    if (prompt_was_open) prompt_tokens_ += static_cast<std::uint64_t>(sequence->prompt_size);
-    const std::int32_t token = picked[output++];
+
+    OutputResult& result = results[used++];
     std::int32_t stop_token = -1;
-    const FinishReason reason = append(*sequence, token, now, stop_token);
-    if (reason != FinishReason::kNone) pool_.give_back(sequence->blocks);
-    deliver(*sequence, {token}, reason, stop_token, deliveries);
-    if (reason != FinishReason::kNone) running_.erase(sequence);
+    const FinishReason reason = append(*sequence, result.token, now, stop_token);
+    if (prompt_was_open) {
+      counters_.prompt_tokens += static_cast<std::uint64_t>(sequence->prompt_size);
+      counters_.cached_prompt_tokens += static_cast<std::uint64_t>(sequence->cached_tokens);
+    }
+    Delivery& delivery = deliveries.emplace_back(delivery_of(*sequence, reason));
+    delivery.event.stop_token = stop_token;
+    delivery.tokens = {result.token};
+    if (sequence->request.sampling.logprobs) delivery.logprobs.push_back(std::move(result.logprobs));
+    // Kept (as empty lists) so that they are not computed again after a preemption.
+    if (prompt_was_open && sequence->wants_prompt_logprobs()) {
+      const std::size_t size = sequence->prompt_logprobs.size();
+      delivery.prompt_logprobs = std::exchange(sequence->prompt_logprobs, std::vector<TokenLogprobs>(size));
+    }
+    if (reason == FinishReason::kNone) continue;
+    pool_.give_back(sequence->blocks);
+    running_.erase(sequence);
   }
 }
 
@@ -144,7 +309,8 @@ void Scheduler::complete(std::span<const std::int32_t> picked, TimePoint now,
 FinishReason Scheduler::append(Sequence& sequence, std::int32_t token, TimePoint now,
                                std::int32_t& stop_token) {
   sequence.tokens.push_back(token);
-  ++generated_tokens_;
+  ++counters_.generated_tokens;
+  ++counters_.step_tokens;
   if (sequence.generated() == 1) sequence.times.first_token = now;
   sequence.times.last_token = now;
   if (sequence.generated() >= sequence.request.min_tokens) {
@@ -161,16 +327,22 @@ bool Scheduler::ends_sequence(const Sequence& sequence, std::int32_t token) cons
   return !sequence.request.ignore_eos && contains(options_.eos_token_ids, token);
 }
 
-void Scheduler::deliver(Sequence& sequence, std::vector<std::int32_t> tokens, FinishReason reason,
-                        std::int32_t stop_token, std::vector<Delivery>& deliveries) {
+Delivery Scheduler::delivery_of(const Sequence& sequence, FinishReason reason) {
   Delivery delivery;
   delivery.event.id = sequence.request.id;
   delivery.event.finish = reason;
-  delivery.event.stop_token = stop_token;
   delivery.event.times = sequence.times;
-  delivery.tokens = std::move(tokens);
+  delivery.event.cached_tokens = sequence.cached_tokens;
   delivery.sink = sequence.request.sink;
-  deliveries.push_back(std::move(delivery));
+  return delivery;
+}
+
+SchedulerStats Scheduler::stats() const {
+  SchedulerStats stats = counters_;
+  stats.running = static_cast<std::int32_t>(running_.size());
+  stats.waiting = static_cast<std::int32_t>(waiting_.size());
+  stats.blocks_used = pool_.total() - pool_.free();
+  return stats;
 }
 
 }  // namespace sluice::worker

@@ -71,9 +71,36 @@ TEST_F(ApiErrors, AValueOutOfRangeIsNamedWithItsParameter) {
 }
 
 TEST_F(ApiErrors, WhatIsNotSupportedYetIsSaid) {
-  expect_error(kChats, R"({"messages":[],"logprobs":true})", 400, "BadRequestError", "logprobs");
-  EXPECT_THAT(post(kChats, R"({"messages":[],"logprobs":true})").body,
-              HasSubstr("logprobs is not supported by this server yet."));
+  expect_error(kChats, R"({"messages":[],"use_beam_search":true})", 400, "BadRequestError",
+               "use_beam_search");
+  EXPECT_THAT(post(kChats, R"({"messages":[],"use_beam_search":true})").body,
+              HasSubstr("use_beam_search is not supported by this server yet."));
+}
+
+TEST_F(ApiErrors, SamplingThatTheModelOrTheServerCannotDoIsRefused) {
+  expect_error(kCompletions, R"({"prompt":"a","logit_bias":{"260":1}})", 400, "BadRequestError",
+               "logit_bias");
+  EXPECT_THAT(post(kCompletions, R"({"prompt":"a","logit_bias":{"260":1}})").body,
+              HasSubstr("token id 260 in logit_bias is out of vocabulary, which has 260 ids."));
+  expect_error(kCompletions, R"({"prompt":"a","allowed_token_ids":[-1]})", 400, "BadRequestError",
+               "allowed_token_ids");
+  expect_error(kCompletions, R"({"prompt":"a","logprobs":21})", 400, "BadRequestError", "logprobs");
+  expect_error(kChats, R"({"messages":[],"logprobs":true,"top_logprobs":21})", 400, "BadRequestError",
+               "logprobs");
+  expect_error(kCompletions, R"({"prompt":"a","logprobs":-1})", 400, "BadRequestError", "logprobs");
+  expect_error(kCompletions, R"({"prompt":"a","prompt_logprobs":21})", 400, "BadRequestError",
+               "prompt_logprobs");
+  expect_error(kCompletions, R"({"prompt":"a","prompt_logprobs":-1})", 400, "BadRequestError",
+               "prompt_logprobs");
+  expect_error(kCompletions, R"({"prompt":"a","logprob_token_ids":[1]})", 400, "BadRequestError",
+               "logprob_token_ids");
+  expect_error(kCompletions, R"({"prompt":"a","n":2,"temperature":0})", 400, "BadRequestError", "n");
+  expect_error(kCompletions, R"({"prompt":"a","truncate_prompt_tokens":65})", 400, "BadRequestError",
+               "truncate_prompt_tokens");
+  expect_error(kChats, R"({"messages":[],"tools":[{"function":{"name":"f"}}]})", 400, "BadRequestError",
+               "tool_choice");
+  expect_error(kChats, R"({"messages":[],"continue_final_message":true,"add_generation_prompt":false})", 400,
+               "BadRequestError", "messages");
 }
 
 TEST_F(ApiErrors, PromptsThatCannotBeAnsweredAreRefused) {

@@ -22,7 +22,7 @@ class ApiFixture : public ::testing::Test {
   HttpAnswer get(std::string_view path) { return client_.ask("GET", path); }
 
   // The text that the engine was asked to go on.
-  std::string prompt() const { return model_.tokenizer.decode(engine_.submitted.back().prompt, false); }
+  std::string prompt() const { return model_.tokenizer.decode(*engine_.submitted.back().prompt, false); }
 
   // `text` without what differs from run to run: the fingerprint.
   static std::string plain(std::string text) {

@@ -30,7 +30,7 @@ TEST_F(ApiFixture, AChatAnswerHasAllOfVllmsMembersInItsOrder) {
 
 TEST_F(ApiFixture, ACompletionHasAllOfVllmsMembersInItsOrder) {
   client_.send("POST", "/v1/completions", R"({"prompt":"ab","request_id":"r1"})");
-  EXPECT_THAT(engine_.submitted.back().prompt, ElementsAre(kTurnToken, 'a', 'b'));
+  EXPECT_THAT(*engine_.submitted.back().prompt, ElementsAre(kTurnToken, 'a', 'b'));
   EXPECT_EQ(engine_.submitted.back().max_tokens, 16);
   engine_.say("c", FinishReason::kLength);
   EXPECT_EQ(
@@ -66,7 +66,7 @@ TEST_F(ApiFixture, AnAnswerMayFillTheContextUnlessTheRequestOrTheCheckpointSaysL
   EXPECT_EQ(engine_.submitted.back().max_tokens, 54);
   engine_.say("x", FinishReason::kLength);
   client_.answer();
-  model_.max_new_tokens = 7;
+  model_.generation.max_new_tokens = 7;
   client_.send("POST", "/v1/chat/completions", kChat);
   EXPECT_EQ(engine_.submitted.back().max_tokens, 7);
 }
@@ -192,12 +192,19 @@ TEST_F(ApiFixture, TokenizingKnowsNoContextLimit) {
 }
 
 TEST_F(ApiFixture, MetricsAreTheEnginesAndTheRequestsUnderVllmsNames) {
-  engine_.engine_stats = {.running = 3,
-                          .waiting = 2,
-                          .kv_used_tokens = 128,
-                          .kv_capacity_tokens = 512,
-                          .prompt_tokens = 40,
-                          .generated_tokens = 7};
+  engine_.engine_stats = {
+      .scheduler = {.running = 3,
+                    .waiting = 2,
+                    .prompt_tokens = 40,
+                    .cached_prompt_tokens = 16,
+                    .generated_tokens = 7,
+                    .prefix_queries = 60,
+                    .prefix_hits = 15,
+                    .preemptions = 4},
+      .kv_used_tokens = 128,
+      .kv_capacity_tokens = 512,
+      .step_sizes = {.steps = {5, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, .tokens = 20020}};
+  engine_.cached_tokens = 8;
   client_.send("POST", "/v1/chat/completions", kChat);
   engine_.say("a");
   engine_.say("b");
@@ -207,9 +214,34 @@ TEST_F(ApiFixture, MetricsAreTheEnginesAndTheRequestsUnderVllmsNames) {
   EXPECT_THAT(answer.head, HasSubstr("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"));
   const std::string labels = R"({engine="0",model_name="m"} )";
   for (const std::string& line :
-       {"vllm:num_requests_running" + labels + "3\n", "vllm:num_requests_waiting" + labels + "2\n",
-        "vllm:kv_cache_usage_perc" + labels + "0.25\n", "vllm:prompt_tokens_total" + labels + "40\n",
+       {"vllm:num_requests_running" + labels + "3\n",
+        "vllm:num_requests_waiting" + labels + "2\n",
+        "vllm:kv_cache_usage_perc" + labels + "0.25\n",
+        "vllm:prompt_tokens_total" + labels + "40\n",
         "vllm:generation_tokens_total" + labels + "7\n",
+        "vllm:gpu_cache_usage_perc" + labels + "0.25\n",
+        "vllm:num_preemptions_total" + labels + "4\n",
+        "vllm:prefix_cache_queries_total" + labels + "60\n",
+        "vllm:prefix_cache_hits_total" + labels + "15\n",
+        "vllm:gpu_prefix_cache_hit_rate" + labels + "0.25\n",
+        "vllm:prompt_tokens_cached_total" + labels + "16\n",
+        std::string(
+            R"(vllm:prompt_tokens_by_source_total{engine="0",model_name="m",source="local_compute"} 24)") +
+            "\n",
+        std::string(R"(vllm:num_requests_waiting_by_reason{engine="0",model_name="m",reason="capacity"} 2)") +
+            "\n",
+        std::string(R"(vllm:engine_sleep_state{engine="0",model_name="m",sleep_state="awake"} 1)") + "\n",
+        std::string("# TYPE vllm:iteration_tokens_total histogram\n"),
+        std::string(R"(vllm:iteration_tokens_total_bucket{engine="0",model_name="m",le="1"} 5)") + "\n",
+        std::string(R"(vllm:iteration_tokens_total_bucket{engine="0",model_name="m",le="16384"} 7)") + "\n",
+        std::string(R"(vllm:iteration_tokens_total_bucket{engine="0",model_name="m",le="+Inf"} 8)") + "\n",
+        "vllm:iteration_tokens_total_sum" + labels + "20020\n",
+        "vllm:iteration_tokens_total_count" + labels + "8\n",
+        "vllm:request_prefill_kv_computed_tokens_sum" + labels + "2\n",
+        "vllm:request_params_n_sum" + labels + "1\n",
+        "vllm:request_max_num_generation_tokens_sum" + labels + "3\n",
+        std::string(R"(http_requests_total{handler="/v1/chat/completions",method="POST",status="2xx"} 1)") +
+            "\n",
         std::string(R"(vllm:request_success_total{engine="0",finished_reason="length",model_name="m"} 1)") +
             "\n",
         std::string(R"(vllm:request_success_total{engine="0",finished_reason="stop",model_name="m"} 0)") +

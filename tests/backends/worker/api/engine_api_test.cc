@@ -21,6 +21,7 @@ class EngineApi : public ::testing::Test {
     model_.max_model_len = loaded_.engine->options().max_model_len;
     model_.vocab_size = loaded_.engine->vocab_size();
     model_.eos_token = 1;
+    model_.generation.temperature = 0;
   }
   ~EngineApi() override { loaded_.engine->stop(); }
 
@@ -102,8 +103,8 @@ TEST_F(EngineApi, AClientThatLeavesFreesItsKvCache) {
   EXPECT_EQ(wait_for(next).status, 200);
   const EngineStats stats = loaded_.engine->stats();
   EXPECT_EQ(stats.kv_used_tokens, 0);
-  EXPECT_EQ(stats.running, 0);
-  EXPECT_EQ(stats.waiting, 0);
+  EXPECT_EQ(stats.scheduler.running, 0);
+  EXPECT_EQ(stats.scheduler.waiting, 0);
 }
 
 }  // namespace

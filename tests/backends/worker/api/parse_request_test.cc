@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "backends/worker/api/api_request.h"
 
 namespace sluice::worker {
@@ -57,6 +59,20 @@ TEST(ParseRequest, RefusesTypesAndValuesAsVllmDoes) {
       {R"("cache_salt":"")", "BadRequestError", "cache_salt"},
       {R"("suffix":"tail")", "BadRequestError", "suffix"},
       {R"("thinking_token_budget":5)", "BadRequestError", "thinking_token_budget"},
+      {R"("logprobs":-2)", "BadRequestError", "logprobs"},
+      {R"("logprobs":"some")", "Bad Request", "body.logprobs"},
+      {R"("prompt_logprobs":-2)", "BadRequestError", "prompt_logprobs"},
+      {R"("prompt_logprobs":1,"stream":true)", "BadRequestError", "prompt_logprobs"},
+      {R"("logit_bias":[1])", "Bad Request", "body.logit_bias"},
+      {R"("logit_bias":{"one":1})", "BadRequestError", "logit_bias"},
+      {R"("logit_bias":{"1":"much"})", "Bad Request", "body.logit_bias.1"},
+      {R"("allowed_token_ids":[])", "BadRequestError", "allowed_token_ids"},
+      {R"("allowed_token_ids":["a"])", "Bad Request", "body.allowed_token_ids.0"},
+      {R"("bad_words":[""])", "BadRequestError", "bad_words"},
+      {R"("bad_words":"a")", "Bad Request", "body.bad_words"},
+      {R"("truncate_prompt_tokens":-2)", "Bad Request", "body.truncate_prompt_tokens"},
+      {R"("truncation_side":"middle")", "Bad Request", "body.truncation_side"},
+      {R"("priority":"first")", "Bad Request", "body.priority"},
   };
   for (const Refused& c : cases) {
     const auto request = parse_completion_request(with_prompt(c.members));
@@ -69,14 +85,56 @@ TEST(ParseRequest, RefusesTypesAndValuesAsVllmDoes) {
 
 TEST(ParseRequest, RefusesByNameWhatWouldChangeTheAnswer) {
   for (const char* members :
-       {R"("n":2)", R"("logprobs":0)", R"("prompt_logprobs":1)", R"("logprob_token_ids":[1])",
-        R"("logit_bias":{"1":5})", R"("allowed_token_ids":[1])", R"("bad_words":["a"])",
-        R"("use_beam_search":true)", R"("structured_outputs":{"regex":"a"})", R"("truncate_prompt_tokens":5)",
-        R"("repetition_detection":{"min_count":2})", R"("response_format":{"type":"json_object"})"}) {
+       {R"("use_beam_search":true)", R"("structured_outputs":{"regex":"a"})",
+        R"("repetition_detection":{"min_count":2})", R"("response_format":{"type":"json_object"})",
+        R"("truncation_side":"right")"}) {
     const auto request = parse_completion_request(with_prompt(members));
     ASSERT_FALSE(request) << members;
     EXPECT_THAT(request.error().message, ::testing::HasSubstr("not supported by this server yet")) << members;
   }
+}
+
+TEST(ParseRequest, SamplingIsReadWhole) {
+  const auto request = parse_completion_request(with_prompt(
+      R"("temperature":0.5,"top_p":0.9,"top_k":40,"min_p":0.1,"repetition_penalty":1.5,"frequency_penalty":0.5,)"
+      R"("presence_penalty":-1,"seed":7,"n":3,"logit_bias":{"5":200,"6":-0.5},"allowed_token_ids":[1,2],)"
+      R"("bad_words":["a"],"logprobs":2,"logprob_token_ids":[3],"prompt_logprobs":1)"));
+  ASSERT_TRUE(request) << request.error().message;
+  const SamplingFields& sampling = request->fields.sampling;
+  EXPECT_EQ(sampling.temperature, 0.5);
+  EXPECT_EQ(sampling.top_p, 0.9);
+  EXPECT_EQ(sampling.top_k, 40);
+  EXPECT_EQ(sampling.min_p, 0.1);
+  EXPECT_EQ(sampling.repetition_penalty, 1.5);
+  EXPECT_EQ(sampling.frequency_penalty, 0.5);
+  EXPECT_EQ(sampling.presence_penalty, -1);
+  EXPECT_EQ(sampling.seed, 7);
+  EXPECT_EQ(sampling.n, 3);
+  EXPECT_THAT(sampling.logit_bias, ElementsAre(std::pair(5, 100.0), std::pair(6, -0.5))) << "cut to 100";
+  EXPECT_THAT(*sampling.allowed_token_ids, ElementsAre(1, 2));
+  EXPECT_THAT(sampling.bad_words, ElementsAre("a"));
+  EXPECT_EQ(sampling.logprobs, 2);
+  EXPECT_THAT(sampling.logprob_token_ids, ElementsAre(3));
+  EXPECT_EQ(sampling.prompt_logprobs, 1);
+  EXPECT_EQ(parse_completion_request(with_prompt(R"("seed":-1)"))->fields.sampling.seed, std::nullopt);
+}
+
+TEST(ParseRequest, AnEchoWithLogprobsWantsThoseOfThePrompt) {
+  EXPECT_EQ(
+      parse_completion_request(with_prompt(R"("echo":true,"logprobs":2)"))->fields.sampling.prompt_logprobs,
+      2);
+  EXPECT_EQ(parse_completion_request(with_prompt(R"("logprobs":2)"))->fields.sampling.prompt_logprobs,
+            std::nullopt);
+}
+
+TEST(ParseRequest, ChatLogprobsAreAskedForByAFlag) {
+  const auto logprobs = [](const char* members) {
+    return parse_chat_request(std::string(R"({"messages":[],)") + members + "}")->fields.sampling.logprobs;
+  };
+  EXPECT_EQ(logprobs(R"("logprobs":true,"top_logprobs":3)"), 3);
+  EXPECT_EQ(logprobs(R"("logprobs":true)"), 0);
+  EXPECT_EQ(logprobs(R"("logprobs":false)"), std::nullopt);
+  EXPECT_EQ(logprobs(R"("top_logprobs":0)"), std::nullopt);
 }
 
 TEST(ParseRequest, TakesWhatAsksForNothingUnsupported) {
@@ -98,23 +156,33 @@ TEST(ParseRequest, ACompletionHasSixteenTokensUnlessItSaysOtherwise) {
   EXPECT_EQ(parse_completion_request(R"({"prompt":"x","max_tokens":0,"echo":true})")->fields.max_tokens, 0);
 }
 
-TEST(ParseRequest, APromptIsATextOrIdsAloneOrInAListOfOne) {
-  const auto text = [](const char* json) {
-    return std::get<std::string>(parse_completion_request(json)->prompt);
-  };
-  const auto ids = [](const char* json) {
-    return std::get<TokenIds>(parse_completion_request(json)->prompt);
-  };
-  EXPECT_EQ(text(R"({"prompt":"a"})"), "a");
-  EXPECT_EQ(text(R"({"prompt":["a"]})"), "a");
-  EXPECT_THAT(ids(R"({"prompt":[1,2]})"), ElementsAre(1, 2));
-  EXPECT_THAT(ids(R"({"prompt":[[1,2]]})"), ElementsAre(1, 2));
+TEST(ParseRequest, APromptIsATextOrIdsOrAListOfThem) {
+  const auto prompts = [](const char* json) { return parse_completion_request(json)->prompts; };
+  using Prompt = std::variant<std::string, TokenIds>;
+  EXPECT_THAT(prompts(R"({"prompt":"a"})"), ElementsAre(Prompt("a")));
+  EXPECT_THAT(prompts(R"({"prompt":["a"]})"), ElementsAre(Prompt("a")));
+  EXPECT_THAT(prompts(R"({"prompt":["a","b"]})"), ElementsAre(Prompt("a"), Prompt("b")));
+  EXPECT_THAT(prompts(R"({"prompt":[1,2]})"), ElementsAre(Prompt(TokenIds{1, 2})));
+  EXPECT_THAT(prompts(R"({"prompt":[[1,2],[3]]})"), ElementsAre(Prompt(TokenIds{1, 2}), Prompt(TokenIds{3})));
   for (const char* bad :
        {R"({})", R"({"prompt":null})", R"({"prompt":[]})", R"({"prompt":7})", R"({"prompt":[-1]})",
-        R"({"prompt":[[-1]]})", R"({"prompt":["a","b"]})", R"({"prompt":[[1],[2]]})", R"({"prompt":[1,"a"]})",
-        R"({"prompt":[true,{}]})", R"({"prompt":{"a":1}})"}) {
+        R"({"prompt":[[-1]]})", R"({"prompt":[[]]})", R"({"prompt":["a",[]]})", R"({"prompt":["a",7]})",
+        R"({"prompt":[1,"a"]})", R"({"prompt":[true,{}]})", R"({"prompt":{"a":1}})"}) {
     EXPECT_FALSE(parse_completion_request(bad)) << bad;
   }
+}
+
+TEST(ParseRequest, ThereMayBeAThousandAndTwentyFourPromptsButIdsAreOne) {
+  const auto many = [](const std::string& item, int count) {
+    std::string json = R"({"prompt":[)" + item;
+    for (int i = 1; i < count; ++i)
+      json += "," + item;
+    return parse_completion_request(json + "]}");
+  };
+  EXPECT_EQ(many("\"a\"", 1024)->prompts.size(), 1024u);
+  EXPECT_EQ(many("\"a\"", 1025).error().param, "prompt");
+  EXPECT_EQ(many("[1]", 1025).error().param, "prompt");
+  EXPECT_EQ(many("1", 5000)->prompts.size(), 1u);
 }
 
 TEST(ParseRequest, ABodyMustBeAJsonObject) {
@@ -146,11 +214,13 @@ TEST(ParseRequest, RefusesConversationsThatAreNone) {
       {R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]})",
        "BadRequestError", "messages"},
       {R"({"messages":[],"tools":[]})", "BadRequestError", "tools"},
-      {R"({"messages":[],"tools":[{"type":"function"}]})", "BadRequestError", "tools"},
+      {R"({"messages":[],"tools":[{"type":"function"}]})", "Bad Request", "body.tools.0.function.name"},
+      {R"({"messages":[],"tools":[7]})", "Bad Request", "body.tools.0.function.name"},
+      {R"({"messages":[],"tools":[{"function":{"name":"f"}}],"tool_choice":"required"})", "BadRequestError",
+       "tool_choice"},
       {R"({"messages":[],"tool_choice":"auto"})", "BadRequestError", "tool_choice"},
       {R"({"messages":[],"top_logprobs":2})", "BadRequestError", "top_logprobs"},
-      {R"({"messages":[],"logprobs":true})", "BadRequestError", "logprobs"},
-      {R"({"messages":[],"echo":true})", "BadRequestError", "echo"},
+      {R"({"messages":[],"logprobs":true,"top_logprobs":-2})", "BadRequestError", "top_logprobs"},
       {R"({"messages":[],"continue_final_message":true})", "BadRequestError", "continue_final_message"},
       {R"({"messages":[],"chat_template":"x"})", "BadRequestError", "chat_template"},
       {R"({"messages":[],"max_completion_tokens":0})", "BadRequestError", "max_completion_tokens"},

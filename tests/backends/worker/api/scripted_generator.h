@@ -1,7 +1,10 @@
 #pragma once
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/worker/api/generator.h"
@@ -18,10 +21,10 @@ class ScriptedGenerator final : public Generator {
     options_.kv_blocks = 32;
   }
 
-  RequestId new_id() override { return next_id_++; }
-  SubmitStatus submit(Request request) override {
+  RequestId new_ids(std::size_t count) override { return std::exchange(next_id_, next_id_ + count); }
+  SubmitStatus submit(std::vector<Request> requests) override {
     if (answer_to_submit != SubmitStatus::kAccepted) return answer_to_submit;
-    submitted.push_back(std::move(request));
+    std::ranges::move(requests, std::back_inserter(submitted));
     return SubmitStatus::kAccepted;
   }
   void abort(RequestId id) override { aborted.push_back(id); }
@@ -47,12 +50,35 @@ class ScriptedGenerator final : public Generator {
     if (times.first_token == start) times.first_token = start + std::chrono::milliseconds(30);
     times.last_token =
         times.last_token == start ? times.first_token : times.last_token + std::chrono::milliseconds(10);
-    request.sink->on_tokens({request.id, tokens, finish, stop_token, times});
+    TokenEvent event{request.id, tokens, finish, stop_token, times};
+    event.cached_tokens = cached_tokens;
+    // Every token has the logprobs of the test, with the token itself in front.
+    std::vector<TokenLogprobs> of_tokens;
+    if (request.sampling.logprobs) {
+      for (const std::int32_t token : tokens)
+        of_tokens.push_back(logprobs_of(token));
+    }
+    event.logprobs = of_tokens;
+    std::vector<TokenLogprobs> of_prompt;
+    if (request.sampling.prompt_logprobs && !std::exchange(began_[request.id], true)) {
+      for (std::size_t i = 1; i < request.prompt->size(); ++i)
+        of_prompt.push_back(logprobs_of((*request.prompt)[i]));
+    }
+    event.prompt_logprobs = of_prompt;
+    request.sink->on_tokens(event);
+  }
+
+  TokenLogprobs logprobs_of(std::int32_t token) const {
+    TokenLogprobs logprobs{{token, -0.5F, 2}};
+    logprobs.insert(logprobs.end(), most_probable.begin(), most_probable.end());
+    return logprobs;
   }
 
   SubmitStatus answer_to_submit = SubmitStatus::kAccepted;
   bool is_healthy = true;
   EngineStats engine_stats;
+  std::int32_t cached_tokens = 0;
+  TokenLogprobs most_probable;
   std::vector<Request> submitted;
   std::vector<RequestId> aborted;
 
@@ -60,6 +86,7 @@ class ScriptedGenerator final : public Generator {
   EngineOptions options_;
   RequestId next_id_ = 1;
   std::map<RequestId, RequestTimes> times_;
+  std::map<RequestId, bool> began_;
 };
 
 }  // namespace sluice::worker

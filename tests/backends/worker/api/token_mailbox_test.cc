@@ -18,10 +18,12 @@ class TokenMailboxTest : public ::testing::Test {
   static Task<void> collect(std::shared_ptr<TokenChannel> channel, std::vector<std::int32_t>& into,
                             int& batches) {
     for (;;) {
-      const TokenBatch batch = co_await channel->next();
-      ++batches;
-      into.insert(into.end(), batch.tokens.begin(), batch.tokens.end());
-      if (batch.finish != FinishReason::kNone) co_return;
+      const std::vector<TokenBatch> news = co_await channel->next();
+      for (const TokenBatch& batch : news) {
+        ++batches;
+        into.insert(into.end(), batch.tokens.begin(), batch.tokens.end());
+        if (batch.finish != FinishReason::kNone) co_return;
+      }
     }
   }
   static void say(TokenChannel& channel, std::vector<std::int32_t> tokens,
@@ -38,8 +40,8 @@ class TokenMailboxTest : public ::testing::Test {
 TEST_F(TokenMailboxTest, OnePostWakesEverybodyThatAStepHasNewsFor) {
   std::vector<std::int32_t> a, b;
   int batches = 0;
-  const auto first = mailbox_.open();
-  const auto second = mailbox_.open();
+  const auto first = mailbox_.open(1, 1);
+  const auto second = mailbox_.open(1, 1);
   tasks_.spawn(collect(first, a, batches));
   tasks_.spawn(collect(second, b, batches));
   say(*first, {1, 2});
@@ -52,8 +54,27 @@ TEST_F(TokenMailboxTest, OnePostWakesEverybodyThatAStepHasNewsFor) {
   EXPECT_EQ(batches, 2);
 }
 
+TEST_F(TokenMailboxTest, RequestsOfOneChannelAreToldApart) {
+  const auto channel = mailbox_.open(10, 3);
+  std::vector<TokenBatch> news;
+  const auto take = [](std::shared_ptr<TokenChannel> from, std::vector<TokenBatch>& into) -> Task<void> {
+    into = co_await from->next();
+  };
+  channel->on_tokens({12, std::vector<std::int32_t>{7}, FinishReason::kNone, -1, {}});
+  channel->on_tokens({10, std::vector<std::int32_t>{5, 6}, FinishReason::kNone, -1, {}});
+  channel->on_tokens({12, std::vector<std::int32_t>{8}, FinishReason::kLength, -1, {}});
+  tasks_.spawn(take(channel, news));
+  loop_.poll();
+  ASSERT_EQ(news.size(), 2u);
+  EXPECT_EQ(news[0].index, 0u);
+  EXPECT_EQ(news[0].tokens, (std::vector<std::int32_t>{5, 6}));
+  EXPECT_EQ(news[1].index, 2u);
+  EXPECT_EQ(news[1].tokens, (std::vector<std::int32_t>{7, 8}));
+  EXPECT_EQ(news[1].finish, FinishReason::kLength);
+}
+
 TEST_F(TokenMailboxTest, NewsForOneThatHasLeftIsDropped) {
-  const auto channel = mailbox_.open();
+  const auto channel = mailbox_.open(1, 1);
   std::vector<std::int32_t> tokens;
   int batches = 0;
   tasks_.spawn(collect(channel, tokens, batches));
@@ -69,11 +90,12 @@ class CountingModel final : public ModelRunner {
   static constexpr std::int32_t kVocabulary = 4096;
 
   std::int32_t vocab_size() const override { return kVocabulary; }
-  void run(const Batch&, std::span<const std::span<const std::int32_t>>,
-           std::span<std::int32_t> picked) override {
-    for (std::int32_t& token : picked)
+  void run(const Batch&) override {}
+  void most_probable(std::span<std::int32_t> tokens) override {
+    for (std::int32_t& token : tokens)
       token = next_++;
   }
+  std::span<const float> logits(std::size_t) override { return {}; }
 
  private:
   std::int32_t next_ = 0;
@@ -90,12 +112,12 @@ TEST_F(TokenMailboxTest, TokensOfTheEnginesThreadArriveWholeAndInOrder) {
   int batches = 0;
   Request request;
   request.id = engine.new_id();
-  request.prompt = {1};
+  request.prompt = std::make_shared<const std::vector<std::int32_t>>(1, 1);
   request.max_tokens = kTokens;
-  const auto channel = mailbox_.open();
+  const auto channel = mailbox_.open(1, 1);
   request.sink = channel;
   tasks_.spawn(collect(channel, got, batches));
-  ASSERT_EQ(engine.submit(std::move(request)), SubmitStatus::kAccepted);
+  ASSERT_EQ(engine.submit({std::move(request)}), SubmitStatus::kAccepted);
   const auto work = boost::asio::make_work_guard(loop_.io());
   while (tasks_.size() > 0)
     loop_.io().run_one();

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -55,16 +57,20 @@ class SteppedRunner final : public ModelRunner {
 
   explicit SteppedRunner(Steps& steps) : steps_(steps) {}
   std::int32_t vocab_size() const override { return 1000; }
-  void run(const Batch& batch, std::span<const std::span<const std::int32_t>>,
-           std::span<std::int32_t> picked) override {
+  void run(const Batch& batch) override {
     steps_.take();
-    for (std::size_t i = 0; i < picked.size(); ++i) {
-      picked[i] = batch.positions[static_cast<std::size_t>(batch.outputs[i])];
-    }
+    positions_.clear();
+    for (const std::int32_t row : batch.outputs)
+      positions_.push_back(batch.positions[static_cast<std::size_t>(row)]);
   }
+  void most_probable(std::span<std::int32_t> tokens) override {
+    std::ranges::copy(positions_, tokens.begin());
+  }
+  std::span<const float> logits(std::size_t) override { return {}; }
 
  private:
   Steps& steps_;
+  std::vector<std::int32_t> positions_;
 };
 
 // Time that moves only when someone sleeps; the sleeps are kept.
@@ -109,7 +115,7 @@ class EngineTest : public ::testing::Test {
   Request request(std::int32_t prompt, std::int32_t max_tokens) {
     Request request;
     request.id = engine_->new_id();
-    request.prompt.assign(static_cast<std::size_t>(prompt), 9);
+    request.prompt = std::make_shared<const std::vector<std::int32_t>>(static_cast<std::size_t>(prompt), 9);
     request.max_tokens = max_tokens;
     request.sink = sink_;
     return request;
@@ -119,7 +125,7 @@ class EngineTest : public ::testing::Test {
   RequestId submit(std::int32_t prompt, std::int32_t max_tokens) {
     Request submitted = request(prompt, max_tokens);
     const RequestId id = submitted.id;
-    EXPECT_EQ(engine_->submit(std::move(submitted)), SubmitStatus::kAccepted);
+    EXPECT_EQ(engine_->submit({std::move(submitted)}), SubmitStatus::kAccepted);
     return id;
   }
 
@@ -147,16 +153,16 @@ TEST_F(EngineTest, WhoHearsOfTheEndFindsTheRequestGoneFromTheGauges) {
   steps_.allow(1);
   steps_.wait_until_begun(2);
   EngineStats stats = engine_->stats();
-  EXPECT_EQ(stats.running, 1);
-  EXPECT_EQ(stats.waiting, 0);
+  EXPECT_EQ(stats.scheduler.running, 1);
+  EXPECT_EQ(stats.scheduler.waiting, 0);
   EXPECT_EQ(stats.kv_used_tokens, 16);
   EXPECT_EQ(stats.kv_capacity_tokens, 64 * 16);
-  EXPECT_EQ(stats.prompt_tokens, 3u);
-  EXPECT_EQ(stats.generated_tokens, 1u);
+  EXPECT_EQ(stats.scheduler.prompt_tokens, 3u);
+  EXPECT_EQ(stats.scheduler.generated_tokens, 1u);
   steps_.allow(1);
   sink_->wait(id);
   stats = engine_->stats();
-  EXPECT_EQ(stats.running, 0);
+  EXPECT_EQ(stats.scheduler.running, 0);
   EXPECT_EQ(stats.kv_used_tokens, 0);
   EXPECT_EQ(stats.reached_length, 1u);
   EXPECT_EQ(stats.steps, 2u);
@@ -174,7 +180,7 @@ TEST_F(EngineTest, AnAbortTakesEffectAtTheNextStepAndFreesTheCache) {
   EXPECT_THAT(answer.tokens, ElementsAre(2, 3, 4));
   EXPECT_EQ(answer.finish, FinishReason::kAborted);
   const EngineStats stats = engine_->stats();
-  EXPECT_EQ(stats.running, 0);
+  EXPECT_EQ(stats.scheduler.running, 0);
   EXPECT_EQ(stats.kv_used_tokens, 0);
   EXPECT_EQ(stats.aborted, 1u);
 }
@@ -193,8 +199,8 @@ TEST_F(EngineTest, AnAbortFromAnyThreadReachesWaitingRequestsToo) {
   steps_.allow(1);
   for (const RequestId id : ids)
     EXPECT_EQ(sink_->wait(id).finish, FinishReason::kAborted);
-  EXPECT_EQ(engine_->stats().running, 0);
-  EXPECT_EQ(engine_->stats().waiting, 0);
+  EXPECT_EQ(engine_->stats().scheduler.running, 0);
+  EXPECT_EQ(engine_->stats().scheduler.waiting, 0);
 }
 
 TEST_F(EngineTest, AbortingWhatIsNotThereDoesNothing) {
@@ -212,11 +218,11 @@ TEST_F(EngineTest, AFullQueueRefusesAndRecovers) {
   start();
   std::vector<RequestId> ids{submit(3, 1), submit(3, 1)};
   steps_.wait_until_begun(1);  // one or both run; the rest waits
-  while (engine_->stats().waiting < options().max_queued)
+  while (engine_->stats().scheduler.waiting < options().max_queued)
     ids.push_back(submit(3, 1));
   Request refused = request(3, 1);
   const RequestId refused_id = refused.id;
-  EXPECT_EQ(engine_->submit(std::move(refused)), SubmitStatus::kQueueFull);
+  EXPECT_EQ(engine_->submit({std::move(refused)}), SubmitStatus::kQueueFull);
   steps_.allow(100);
   for (const RequestId id : ids)
     EXPECT_EQ(sink_->wait(id).finish, FinishReason::kLength);
@@ -225,11 +231,48 @@ TEST_F(EngineTest, AFullQueueRefusesAndRecovers) {
   EXPECT_LT(ids.back(), refused_id);
 }
 
+TEST_F(EngineTest, RequestsThatBelongTogetherAreTakenAllOrNone) {
+  start();
+  const RequestId running = submit(3, 2);
+  steps_.wait_until_begun(1);
+  std::vector<Request> four;
+  for (int i = 0; i < 4; ++i)
+    four.push_back(request(3, 1));
+  EXPECT_EQ(engine_->submit(std::move(four)), SubmitStatus::kQueueFull);
+  EXPECT_EQ(engine_->stats().scheduler.waiting, 0);
+  std::vector<Request> with_a_bad_one;
+  with_a_bad_one.push_back(request(3, 1));
+  with_a_bad_one.push_back(request(0, 1));
+  EXPECT_EQ(engine_->submit(std::move(with_a_bad_one)), SubmitStatus::kEmptyPrompt);
+  std::vector<Request> three;
+  for (int i = 0; i < 3; ++i)
+    three.push_back(request(3, 1));
+  const RequestId last = three.back().id;
+  EXPECT_EQ(engine_->submit(std::move(three)), SubmitStatus::kAccepted);
+  steps_.allow(100);
+  EXPECT_EQ(sink_->wait(running).finish, FinishReason::kLength);
+  EXPECT_EQ(sink_->wait(last).finish, FinishReason::kLength);
+  engine_->stop();
+  EXPECT_EQ(sink_->requests_heard_of(), 4u);
+}
+
+TEST_F(EngineTest, StepsAreCountedByTheirTokens) {
+  start();
+  const RequestId id = submit(10, 3);
+  steps_.allow(3);
+  sink_->wait(id);
+  const StepSizes& sizes = engine_->stats().step_sizes;
+  EXPECT_EQ(sizes.tokens, 13u);   // 10 rows of the prompt and its first token, then one token each
+  EXPECT_EQ(sizes.steps[0], 2u);  // at most 1
+  EXPECT_EQ(sizes.steps[1], 0u);
+  EXPECT_EQ(sizes.steps[2], 1u);  // 9 to 16
+}
+
 TEST_F(EngineTest, AClosedEngineFinishesWhatItHasAndTakesNothingNew) {
   start();
   const RequestId id = submit(3, 2);
   engine_->close();
-  EXPECT_EQ(engine_->submit(request(3, 2)), SubmitStatus::kStopped);
+  EXPECT_EQ(engine_->submit({request(3, 2)}), SubmitStatus::kStopped);
   steps_.allow(2);
   EXPECT_EQ(sink_->wait(id).finish, FinishReason::kLength);
 }
@@ -240,13 +283,13 @@ TEST_F(EngineTest, StoppingFinishesEveryRequestBeforeItReturns) {
   steps_.wait_until_begun(1);
   std::thread stopper([this] { engine_->stop(); });
   // Only once the engine has been told may the step end, or it would go on to one that nobody allows.
-  while (engine_->submit(request(3, 2)) != SubmitStatus::kStopped)
+  while (engine_->submit({request(3, 2)}) != SubmitStatus::kStopped)
     std::this_thread::yield();
   steps_.allow(1);
   stopper.join();
   for (const RequestId id : ids)
     EXPECT_EQ(sink_->wait(id).finish, FinishReason::kAborted);
-  EXPECT_EQ(engine_->submit(request(3, 2)), SubmitStatus::kStopped);
+  EXPECT_EQ(engine_->submit({request(3, 2)}), SubmitStatus::kStopped);
 }
 
 TEST_F(EngineTest, AFailedStepFinishesEveryRequestWithAnErrorAndTheEngineIsUnhealthy) {
@@ -258,7 +301,7 @@ TEST_F(EngineTest, AFailedStepFinishesEveryRequestWithAnErrorAndTheEngineIsUnhea
   for (const RequestId id : ids)
     EXPECT_EQ(sink_->wait(id).finish, FinishReason::kError);
   EXPECT_FALSE(engine_->healthy());
-  EXPECT_EQ(engine_->submit(request(3, 2)), SubmitStatus::kStopped);
+  EXPECT_EQ(engine_->submit({request(3, 2)}), SubmitStatus::kStopped);
   EXPECT_EQ(engine_->stats().failed, 3u);
   EXPECT_EQ(engine_->stats().kv_used_tokens, 0);
 }
@@ -282,6 +325,7 @@ TEST_F(EngineTest, OptionsThatContradictEachOtherAreRefused) {
     EXPECT_THROW(start(bad), std::invalid_argument);
   };
   refused([](EngineOptions& o) { o.max_num_batched_tokens = 1; });
+  refused([](EngineOptions& o) { o.chunked_prefill = false; });
   refused([](EngineOptions& o) { o.max_num_seqs = 0; });
   refused([](EngineOptions& o) { o.max_model_len = 1; });
   refused([](EngineOptions& o) { o.max_queued = 0; });

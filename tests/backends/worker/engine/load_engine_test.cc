@@ -19,23 +19,27 @@ class LoadedCheckpoint : public ::testing::TestWithParam<const char*> {
     return load_engine(fixture_directory(GetParam()), options, device_, clock_);
   }
 
-  // A prompt of its own for each index, so that a mixed-up cache would show.
+  // A prompt of its own for each index, so that a mixed-up cache would show; of three that begin alike each.
   std::vector<std::int32_t> prompt(std::int32_t index) {
     std::vector<std::int32_t> tokens = reference_.prompt;
-    tokens.resize(static_cast<std::size_t>(1 + index * 7 % 20));
-    tokens[0] = 2 + index;
+    tokens.resize(static_cast<std::size_t>(10 + index * 7 % 20), 5);
+    tokens[0] = 2 + index / 3;
+    tokens.back() = 2 + index;
     return tokens;
   }
+
+  std::vector<std::vector<std::int32_t>> answers(const EngineOptions& options, bool at_once,
+                                                 SchedulerStats* stats = nullptr);
 
   RequestId submit(Engine& engine, std::vector<std::int32_t> tokens, std::int32_t max_tokens) {
     Request request;
     request.id = engine.new_id();
-    request.prompt = std::move(tokens);
+    request.prompt = std::make_shared<const std::vector<std::int32_t>>(std::move(tokens));
     request.max_tokens = max_tokens;
     request.ignore_eos = true;
     request.sink = sink_;
     const RequestId id = request.id;
-    EXPECT_EQ(engine.submit(std::move(request)), SubmitStatus::kAccepted);
+    EXPECT_EQ(engine.submit({std::move(request)}), SubmitStatus::kAccepted);
     return id;
   }
 
@@ -54,27 +58,51 @@ TEST_P(LoadedCheckpoint, GreedyAnswersEqualTheReference) {
   EXPECT_EQ(sink_->wait(submit(*loaded.engine, reference_.prompt, size)).tokens, reference_.greedy);
 }
 
-TEST_P(LoadedCheckpoint, AnswersInABatchEqualAnswersAloneTokenForToken) {
-  std::vector<std::vector<std::int32_t>> alone;
-  {
-    const LoadedEngine loaded = load({});
-    for (std::int32_t i = 0; i < 12; ++i) {
-      alone.push_back(sink_->wait(submit(*loaded.engine, prompt(i), 20 + i)).tokens);
-    }
-  }
-  sink_ = std::make_shared<RecordingSink>();  // the next engine counts its ids from one again
-  EngineOptions crowded;
-  crowded.max_num_seqs = 5;
-  crowded.max_num_batched_tokens = 9;  // chunks that end in the middle of blocks
-  crowded.block_size = 4;
-  crowded.kv_blocks = 30;  // too little for five at once
-  const LoadedEngine loaded = load(crowded);
+// The answers of all prompts under the given options, each asked alone or all at once.
+std::vector<std::vector<std::int32_t>> LoadedCheckpoint::answers(const EngineOptions& options, bool at_once,
+                                                                 SchedulerStats* stats) {
+  sink_ = std::make_shared<RecordingSink>();  // every engine counts its ids from one
+  const LoadedEngine loaded = load(options);
   std::vector<RequestId> ids;
-  for (std::int32_t i = 0; i < 12; ++i)
+  for (std::int32_t i = 0; i < 32; ++i) {
     ids.push_back(submit(*loaded.engine, prompt(i), 20 + i));
-  for (std::size_t i = 0; i < ids.size(); ++i)
-    EXPECT_EQ(sink_->wait(ids[i]).tokens, alone[i]) << i;
+    if (!at_once) sink_->wait(ids.back());
+  }
+  std::vector<std::vector<std::int32_t>> answers;
+  for (const RequestId id : ids)
+    answers.push_back(sink_->wait(id).tokens);
   EXPECT_EQ(loaded.engine->stats().kv_used_tokens, 0);
+  if (stats != nullptr) *stats = loaded.engine->stats().scheduler;
+  return answers;
+}
+
+TEST_P(LoadedCheckpoint, AnAnswerIsTheSameAloneInABatchInChunksAfterAPreemptionAndBehindACachedPrefix) {
+  EngineOptions plain;
+  plain.prefix_caching = false;
+  const auto alone = answers(plain, false);
+  EXPECT_EQ(answers(plain, true), alone) << "32 at once";
+
+  EngineOptions chunked = plain;
+  chunked.max_num_seqs = 5;
+  chunked.max_num_batched_tokens = 7;  // chunks that end in the middle of blocks
+  chunked.block_size = 4;
+  EXPECT_EQ(answers(chunked, true), alone) << "in chunks";
+
+  SchedulerStats stats;
+  EngineOptions scarce = chunked;
+  scarce.kv_blocks = 30;  // two of the longest
+  EXPECT_EQ(answers(scarce, true, &stats), alone) << "after preemptions";
+  EXPECT_GT(stats.preemptions, 0u);
+
+  EngineOptions cached = scarce;
+  cached.prefix_caching = true;
+  EXPECT_EQ(answers(cached, true, &stats), alone) << "with preemptions and cached prefixes";
+  EXPECT_GT(stats.prefix_hits, 0u);
+
+  EngineOptions roomy;
+  roomy.block_size = 4;
+  EXPECT_EQ(answers(roomy, false, &stats), alone) << "behind cached prefixes";
+  EXPECT_GT(stats.prefix_hits, 0u);
 }
 
 TEST_P(LoadedCheckpoint, OptionsLeftOpenComeFromTheCheckpoint) {

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,18 @@ EngineOptions small_engine() {
   options.block_size = 4;
   options.kv_blocks = 16;
   options.eos_token_ids = {kEos};
+  options.prefix_caching = false;  // the prompts below are all alike
   return options;
+}
+
+std::shared_ptr<const std::vector<std::int32_t>> shared(std::vector<std::int32_t> tokens) {
+  return std::make_shared<const std::vector<std::int32_t>>(std::move(tokens));
 }
 
 Request prompt_of(RequestId id, std::int32_t size, std::int32_t max_tokens = 4) {
   Request request;
   request.id = id;
-  request.prompt.assign(static_cast<std::size_t>(size), 10);
+  request.prompt = shared(std::vector<std::int32_t>(static_cast<std::size_t>(size), 10));
   request.max_tokens = max_tokens;
   return request;
 }
@@ -53,9 +59,15 @@ class Driver {
       rows.push_back(sequence.rows);
     batched_tokens = batch.tokens.size();
     slots = batch.slots;
-    const std::vector<std::int32_t> picked(batch.outputs.size(), token);
-    scheduler.complete(picked, now, deliveries);
+    std::vector<OutputResult> results(batch.outputs.size(), OutputResult{token, {}});
+    EXPECT_EQ(scheduler.output_uses().size(), batch.outputs.size());
+    scheduler.complete(results, now, deliveries);
     return rows;
+  }
+
+  void run() {
+    while (scheduler.has_work())
+      step();
   }
 
   std::vector<std::int32_t> tokens_of(RequestId id) const {
@@ -90,10 +102,10 @@ TEST(Scheduler, ALongPromptIsComputedInChunksWhileOthersGoOnDecoding) {
   EXPECT_THAT(driver.step(), ElementsAre(1, 7));
   EXPECT_THAT(driver.step(), ElementsAre(1, 7));
   EXPECT_THAT(driver.tokens_of(2), IsEmpty());
-  EXPECT_EQ(driver.scheduler.prompt_tokens(), 2u);
+  EXPECT_EQ(driver.scheduler.stats().prompt_tokens, 2u);
   EXPECT_THAT(driver.step(), ElementsAre(1, 3));
   EXPECT_THAT(driver.tokens_of(2), ElementsAre(kWord));
-  EXPECT_EQ(driver.scheduler.prompt_tokens(), 19u);
+  EXPECT_EQ(driver.scheduler.stats().prompt_tokens, 19u);
   EXPECT_THAT(driver.tokens_of(1), ElementsAre(kWord, kWord, kWord, kWord));
 }
 
@@ -104,7 +116,7 @@ TEST(Scheduler, AStepNeverHasMoreRowsThanItsBudgetNorMoreSequencesThanAllowed) {
   while (driver.scheduler.has_work()) {
     driver.step();
     EXPECT_LE(driver.batched_tokens, 8u);
-    EXPECT_LE(driver.scheduler.running(), 3);
+    EXPECT_LE(driver.scheduler.stats().running, 3);
   }
   for (RequestId id = 1; id <= 10; ++id)
     EXPECT_THAT(driver.tokens_of(id), ElementsAre(kWord, kWord, kWord));
@@ -132,7 +144,7 @@ TEST(Scheduler, AnAnswerEndsAtMaxTokens) {
   driver.step();
   EXPECT_EQ(driver.finish_of(1), FinishReason::kLength);
   EXPECT_FALSE(driver.scheduler.has_work());
-  EXPECT_EQ(driver.scheduler.kv_blocks_used(), 0);
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 0);
 }
 
 TEST(Scheduler, AnAnswerEndsWhereTheContextEnds) {
@@ -171,44 +183,339 @@ TEST(Scheduler, AStopTokenStopsAndIsTold) {
   EXPECT_EQ(driver.deliveries.back().event.stop_token, 7);
 }
 
-TEST(Scheduler, StopTokensAreBannedUntilMinTokensWereGenerated) {
-  Driver driver;
-  Request request = prompt_of(1, 3, 5);
-  request.min_tokens = 2;
-  request.stop_token_ids = {7, kVocab + 5};
-  driver.add(std::move(request));
-  std::vector<std::vector<std::int32_t>> banned;
-  for (int i = 0; i < 3; ++i) {
-    driver.scheduler.plan(TimePoint{});
-    const auto lists = driver.scheduler.banned();
-    ASSERT_EQ(lists.size(), 1u);
-    banned.emplace_back(lists[0].begin(), lists[0].end());
-    driver.scheduler.complete(std::vector<std::int32_t>{kWord}, TimePoint{}, driver.deliveries);
-  }
-  EXPECT_THAT(banned, ElementsAre(ElementsAre(kEos, 7), ElementsAre(kEos, 7), IsEmpty()));
+TEST(Scheduler, APromptThatFindsNoRoomWaitsAndHoldsTheQueueInOrder) {
+  Driver driver;                     // 16 blocks of 4
+  driver.add(prompt_of(1, 20, 20));  // 39 cached tokens in the end, 10 blocks
+  for (int i = 0; i < 16; ++i)
+    driver.step();
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 9);  // 20 tokens in three steps, then one each: 33
+  driver.add(prompt_of(2, 32, 2));                     // 8 blocks for the prompt: one too many
+  driver.add(prompt_of(3, 2, 1));                      // would fit, but must not overtake
+  driver.step();
+  EXPECT_EQ(driver.scheduler.stats().running, 1);
+  EXPECT_EQ(driver.scheduler.stats().waiting, 2);
+  driver.run();
+  EXPECT_EQ(driver.tokens_of(1).size(), 20u);
+  EXPECT_EQ(driver.tokens_of(2).size(), 2u);
+  EXPECT_EQ(driver.tokens_of(3).size(), 1u);
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 0);
+  EXPECT_EQ(driver.scheduler.stats().preemptions, 0u);
 }
 
-TEST(Scheduler, ARequestThatDoesNotFitWaitsForOthersToEndAndHoldsTheQueueInOrder) {
-  Driver driver;                     // 16 blocks of 4
-  driver.add(prompt_of(1, 20, 21));  // 40 cached tokens, 10 blocks
-  for (int i = 0; i < 3; ++i)
+TEST(Scheduler, BlocksAreTakenAsASequenceGrows) {
+  Driver driver;
+  driver.add(prompt_of(1, 3, 7));
+  std::vector<std::int32_t> used;
+  while (driver.scheduler.has_work()) {
+    driver.scheduler.plan(TimePoint{});
+    used.push_back(driver.scheduler.stats().blocks_used);
     driver.step();
-  EXPECT_EQ(driver.scheduler.kv_blocks_used(), 10);
-  driver.add(prompt_of(2, 20, 9));  // 28 tokens, 7 blocks: one too many
-  driver.add(prompt_of(3, 2, 1));   // would fit, but must not overtake
+  }
+  EXPECT_THAT(used, ElementsAre(1, 1, 2, 2, 2, 2, 3));
+}
+
+// Two that grow beyond the cache: the later one gives way and is computed again when the first has ended.
+TEST(Scheduler, TheSequenceAdmittedLastGivesWayAndGoesOnLater) {
+  EngineOptions options = small_engine();
+  options.kv_blocks = 6;  // 24 tokens
+  Driver driver(options);
+  driver.add(prompt_of(1, 4, 17));
+  driver.add(prompt_of(2, 4, 17));
+  std::uint64_t preemptions = 0;
+  while (driver.finish_of(1) == FinishReason::kNone) {
+    driver.step();
+    preemptions = driver.scheduler.stats().preemptions;
+  }
+  EXPECT_EQ(preemptions, 1u);
+  EXPECT_GT(driver.tokens_of(2).size(), 5u);
+  EXPECT_LT(driver.tokens_of(2).size(), 17u);
+  const std::size_t before = driver.tokens_of(2).size();
+  // Prompt and answer so far, computed like one prompt, in two chunks of the step's rows.
+  EXPECT_THAT(driver.step(), ElementsAre(8));
+  driver.run();
+  EXPECT_EQ(driver.tokens_of(2).size(), 17u);
+  EXPECT_GT(driver.tokens_of(2).size(), before);
+  EXPECT_EQ(driver.scheduler.stats().preemptions, 1u);
+  EXPECT_EQ(driver.scheduler.stats().prompt_tokens, 8u) << "a prompt counts once";
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 0);
+}
+
+TEST(Scheduler, NobodyIsAdmittedInAStepThatTookAPlaceAway) {
+  EngineOptions options = small_engine();
+  options.kv_blocks = 6;
+  Driver driver(options);
+  driver.add(prompt_of(1, 4, 17));
+  driver.add(prompt_of(2, 4, 17));
+  while (driver.scheduler.stats().preemptions == 0) {
+    if (driver.tokens_of(1).size() == 8) driver.add(prompt_of(3, 1, 1));
+    driver.step();
+  }
+  // Request 3 fits into what 2 let go, but 2 comes first.
+  EXPECT_EQ(driver.scheduler.stats().running, 1);
+  EXPECT_EQ(driver.scheduler.stats().waiting, 2);
+  driver.run();
+  EXPECT_EQ(driver.tokens_of(2).size(), 17u);
+  EXPECT_EQ(driver.tokens_of(3).size(), 1u);
+}
+
+TEST(Scheduler, ManySequencesInACacheForTwoAllFinish) {
+  EngineOptions options = small_engine();
+  options.max_num_seqs = 8;
+  options.kv_blocks = 12;
+  Driver driver(options);
+  for (RequestId id = 1; id <= 16; ++id)
+    driver.add(prompt_of(id, 5, 20));
+  driver.run();
+  for (RequestId id = 1; id <= 16; ++id)
+    EXPECT_EQ(driver.tokens_of(id).size(), 20u);
+  EXPECT_GT(driver.scheduler.stats().preemptions, 0u);
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 0);
+}
+
+Request with_priority(Request request, std::int64_t priority) {
+  request.priority = priority;
+  return request;
+}
+
+EngineOptions by_priority() {
+  EngineOptions options = small_engine();
+  options.policy = SchedulingPolicy::kPriority;
+  return options;
+}
+
+TEST(Scheduler, ByPriorityTheQueueIsSortedAndAgeDecidesAmongEquals) {
+  EngineOptions options = by_priority();
+  options.max_num_seqs = 1;
+  Driver driver(options);
+  driver.add(with_priority(prompt_of(1, 2, 1), 5));
+  driver.add(with_priority(prompt_of(2, 2, 1), 0));
+  driver.add(with_priority(prompt_of(3, 2, 1), -7));
+  driver.add(with_priority(prompt_of(4, 2, 1), 0));
+  driver.run();
+  std::vector<RequestId> order;
+  for (const Delivery& delivery : driver.deliveries)
+    order.push_back(delivery.event.id);
+  EXPECT_THAT(order, ElementsAre(3, 2, 4, 1));
+}
+
+TEST(Scheduler, WithoutThePolicyPrioritiesMeanNothing) {
+  EngineOptions options = small_engine();
+  options.max_num_seqs = 1;
+  Driver driver(options);
+  driver.add(with_priority(prompt_of(1, 2, 1), 5));
+  driver.add(with_priority(prompt_of(2, 2, 1), 0));
+  driver.run();
+  EXPECT_EQ(driver.deliveries.front().event.id, 1u);
+}
+
+TEST(Scheduler, ByPriorityTheWorstGivesWayEvenIfItIsOlder) {
+  EngineOptions options = by_priority();
+  options.kv_blocks = 6;
+  Driver driver(options);
+  driver.add(with_priority(prompt_of(1, 4, 17), 9));
+  driver.add(with_priority(prompt_of(2, 4, 17), 0));
+  while (driver.scheduler.stats().preemptions == 0)
+    driver.step();
+  driver.run();
+  // Both end in the same number of tokens; the better one was never held up.
+  std::vector<RequestId> order;
+  for (const Delivery& delivery : driver.deliveries) {
+    if (delivery.event.finished()) order.push_back(delivery.event.id);
+  }
+  EXPECT_THAT(order, ElementsAre(2, 1));
+  EXPECT_EQ(driver.tokens_of(1).size(), 17u);
+}
+
+EngineOptions with_caching() {
+  EngineOptions options = small_engine();
+  options.max_num_batched_tokens = 32;
+  options.prefix_caching = true;
+  return options;
+}
+
+// A prompt of `size` tokens that differ from those of another family.
+Request prompt_like(RequestId id, std::int32_t family, std::int32_t size, std::int32_t max_tokens = 1) {
+  Request request = prompt_of(id, size, max_tokens);
+  std::vector<std::int32_t> tokens(static_cast<std::size_t>(size));
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    tokens[i] = 10 + static_cast<std::int32_t>(i % 20) + 20 * family;
+  request.prompt = shared(std::move(tokens));
+  return request;
+}
+
+TEST(PrefixCache, ASecondPromptComputesOnlyWhatTheFirstDidNot) {
+  Driver driver(with_caching());
+  driver.add(prompt_like(1, 0, 10));
+  EXPECT_THAT(driver.step(), ElementsAre(10));
+  driver.add(prompt_like(2, 0, 14));
+  EXPECT_THAT(driver.step(), ElementsAre(6));  // two full blocks of 4 are there
+  EXPECT_EQ(driver.deliveries.back().event.cached_tokens, 8);
+  const SchedulerStats stats = driver.scheduler.stats();
+  EXPECT_EQ(stats.prefix_queries, 24u);
+  EXPECT_EQ(stats.prefix_hits, 8u);
+  EXPECT_EQ(stats.prompt_tokens, 24u);
+  EXPECT_EQ(stats.cached_prompt_tokens, 8u);
+  EXPECT_EQ(stats.step_tokens, 7u);
+}
+
+TEST(PrefixCache, TheLastTokenIsAlwaysComputed) {
+  Driver driver(with_caching());
+  driver.add(prompt_like(1, 0, 8));
   driver.step();
-  EXPECT_EQ(driver.scheduler.running(), 1);
-  EXPECT_EQ(driver.scheduler.waiting(), 2);
+  driver.add(prompt_like(2, 0, 8));
+  EXPECT_THAT(driver.step(), ElementsAre(4)) << "a fully cached prompt of two blocks hits one";
+}
+
+TEST(PrefixCache, SequencesOfOneStepShareWhatItComputes) {
+  Driver driver(with_caching());
+  for (RequestId id = 1; id <= 3; ++id)
+    driver.add(prompt_like(id, 0, 9, 3));
+  EXPECT_THAT(driver.step(), ElementsAre(9, 1, 1));
+  // 8 shared tokens in two blocks, and one block each.
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 5);
+  driver.run();
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 0);
+}
+
+TEST(PrefixCache, GeneratedBlocksAreFoundToo) {
+  Driver driver(with_caching());
+  driver.add(prompt_like(1, 0, 4, 9));
+  driver.run();
+  Request next = prompt_like(2, 0, 4);
+  std::vector<std::int32_t> tokens = *next.prompt;
+  tokens.insert(tokens.end(), 9, kWord);  // the next turn of the conversation
+  next.prompt = shared(std::move(tokens));
+  driver.add(std::move(next));
+  EXPECT_THAT(driver.step(), ElementsAre(1)) << "12 of 13 tokens; the answer's last one was never computed";
+}
+
+TEST(PrefixCache, OtherPromptsOtherSaltsAndNoSaltShareNothing) {
+  Driver driver(with_caching());
+  const auto salted = [](RequestId id, std::string salt) {
+    Request request = prompt_like(id, 0, 9);
+    request.cache_salt = std::move(salt);
+    return request;
+  };
+  driver.add(salted(1, "a"));
+  driver.run();
+  driver.add(salted(2, "b"));
+  driver.add(prompt_like(3, 0, 9));
+  driver.add(prompt_like(4, 1, 9));
+  EXPECT_THAT(driver.step(), ElementsAre(9, 9, 9));
+  driver.add(salted(5, "a"));
+  EXPECT_THAT(driver.step(), ElementsAre(1));
+}
+
+TEST(PrefixCache, WhoWantsPromptLogprobsReadsNothingFromIt) {
+  Driver driver(with_caching());
+  driver.add(prompt_like(1, 0, 9));
+  driver.run();
+  Request request = prompt_like(2, 0, 9);
+  request.sampling.prompt_logprobs = 0;
+  driver.add(std::move(request));
+  EXPECT_THAT(driver.step(), ElementsAre(9));
+  EXPECT_EQ(driver.deliveries.back().prompt_logprobs.size(), 8u);
+}
+
+TEST(PrefixCache, APreemptedSequenceFindsItsOwnBlocksAgain) {
+  EngineOptions options = with_caching();
+  options.kv_blocks = 8;
+  Driver driver(options);
+  driver.add(prompt_like(1, 0, 12, 9));
+  driver.add(prompt_like(2, 1, 12, 12));
   while (driver.finish_of(1) == FinishReason::kNone)
     driver.step();
-  EXPECT_EQ(driver.tokens_of(1).size(), 21u);
-  driver.step();
-  EXPECT_EQ(driver.scheduler.kv_blocks_used(), 7);
-  while (driver.scheduler.has_work())
+  EXPECT_EQ(driver.scheduler.stats().preemptions, 1u);
+  EXPECT_THAT(driver.step(), ElementsAre(::testing::Lt(12)));
+  driver.run();
+  EXPECT_EQ(driver.tokens_of(2).size(), 12u);
+  EXPECT_EQ(driver.scheduler.stats().prefix_queries, 24u) << "a request is looked up once";
+}
+
+// What was planned and then given up in the same step was never computed, so it must not be found.
+TEST(PrefixCache, APlaceLostInAStepLeavesNothingBehindThatWasNotComputed) {
+  EngineOptions options = with_caching();
+  options.policy = SchedulingPolicy::kPriority;
+  options.kv_blocks = 6;
+  Driver driver(options);
+  Request worst = prompt_like(1, 0, 3, 17);
+  worst.priority = 9;
+  driver.add(std::move(worst));
+  Request best = prompt_like(2, 1, 3, 17);
+  driver.add(std::move(best));
+  while (driver.scheduler.stats().preemptions == 0)
     driver.step();
-  EXPECT_EQ(driver.tokens_of(2).size(), 9u);
-  EXPECT_EQ(driver.tokens_of(3).size(), 1u);
-  EXPECT_EQ(driver.scheduler.kv_blocks_used(), 0);
+  // The worst is first in order, so it had planned its token when the other took its blocks.
+  const std::size_t tokens = driver.tokens_of(1).size();
+  const std::int32_t computed = 3 + static_cast<std::int32_t>(tokens) - 1;
+  while (driver.finish_of(2) == FinishReason::kNone)
+    driver.step();
+  const auto rows = driver.step();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_GE(rows[0], computed + 1 - computed / 4 * 4);
+}
+
+TEST(PromptLogprobs, RowsAreBoundedAndNoneIsForgotten) {
+  EngineOptions options = small_engine();
+  options.max_num_batched_tokens = 100;
+  options.max_model_len = 120;
+  options.kv_blocks = 64;
+  Driver driver(options);
+  for (const RequestId id : {1U, 2U}) {
+    Request request = prompt_of(id, 50, 2);
+    request.sampling.prompt_logprobs = 1;
+    driver.add(std::move(request));
+  }
+  driver.add(prompt_of(3, 5, 1));
+  EXPECT_THAT(driver.step(), ElementsAre(32)) << "the second waits for rows with logits, the third behind it";
+  EXPECT_THAT(driver.step(), ElementsAre(18, 15, 5));  // 17 for the first, the rest for the second
+  driver.run();
+  for (const RequestId id : {1U, 2U}) {
+    std::size_t logprobs = 0;
+    int events = 0;
+    for (const Delivery& delivery : driver.deliveries) {
+      if (delivery.event.id != id || delivery.prompt_logprobs.empty()) continue;
+      logprobs += delivery.prompt_logprobs.size();
+      ++events;
+    }
+    EXPECT_EQ(logprobs, 49u);
+    EXPECT_EQ(events, 1);
+  }
+}
+
+TEST(PromptLogprobs, WithoutChunkingTheyAreStillComputedInChunks) {
+  EngineOptions options = small_engine();
+  options.chunked_prefill = false;
+  options.max_num_batched_tokens = 64;
+  Driver driver(options);
+  Request request = prompt_of(1, 50, 1);
+  request.sampling.prompt_logprobs = 1;
+  driver.add(std::move(request));
+  driver.run();
+  EXPECT_EQ(driver.deliveries.back().prompt_logprobs.size(), 49u);
+}
+
+TEST(Scheduler, WithoutChunkingAPromptWaitsForAStepWithRoomForAllOfIt) {
+  EngineOptions options = small_engine();
+  options.chunked_prefill = false;
+  options.max_num_batched_tokens = 64;
+  options.kv_blocks = 32;
+  Driver driver(options);
+  driver.add(prompt_of(1, 20, 3));
+  driver.add(prompt_of(2, 45, 1));
+  EXPECT_THAT(driver.step(), ElementsAre(20));
+  EXPECT_THAT(driver.step(), ElementsAre(1, 45));
+}
+
+TEST(Scheduler, OnePromptTakesNoMoreRowsThanTheThreshold) {
+  EngineOptions options = small_engine();
+  options.long_prefill_threshold = 3;
+  Driver driver(options);
+  driver.add(prompt_of(1, 7, 1));
+  driver.add(prompt_of(2, 7, 1));
+  EXPECT_THAT(driver.step(), ElementsAre(3, 3));
+  EXPECT_THAT(driver.step(), ElementsAre(3, 3));
+  EXPECT_THAT(driver.step(), ElementsAre(1, 1));
 }
 
 TEST(Scheduler, AnAbortFreesTheSequenceWhereverItIs) {
@@ -222,7 +529,7 @@ TEST(Scheduler, AnAbortFreesTheSequenceWhereverItIs) {
     EXPECT_EQ(driver.finish_of(id), FinishReason::kAborted);
   }
   EXPECT_FALSE(driver.scheduler.abort(1, FinishReason::kAborted, driver.deliveries));
-  EXPECT_EQ(driver.scheduler.kv_blocks_used(), 0);
+  EXPECT_EQ(driver.scheduler.stats().blocks_used, 0);
   EXPECT_FALSE(driver.scheduler.has_work());
 }
 
@@ -249,10 +556,13 @@ TEST(Scheduler, WhatCanNeverRunIsRefused) {
     return scheduler.check(request);
   };
   EXPECT_EQ(status([](Request&) {}), SubmitStatus::kAccepted);
-  EXPECT_EQ(status([](Request& r) { r.prompt.clear(); }), SubmitStatus::kEmptyPrompt);
-  EXPECT_EQ(status([](Request& r) { r.prompt.assign(64, 1); }), SubmitStatus::kPromptTooLong);
-  EXPECT_EQ(status([](Request& r) { r.prompt[3] = kVocab; }), SubmitStatus::kTokenOutOfVocabulary);
-  EXPECT_EQ(status([](Request& r) { r.prompt[3] = -1; }), SubmitStatus::kTokenOutOfVocabulary);
+  EXPECT_EQ(status([](Request& r) { r.prompt = shared({}); }), SubmitStatus::kEmptyPrompt);
+  EXPECT_EQ(status([](Request& r) { r.prompt = nullptr; }), SubmitStatus::kEmptyPrompt);
+  EXPECT_EQ(status([](Request& r) { r.prompt = shared(std::vector<std::int32_t>(64, 1)); }),
+            SubmitStatus::kPromptTooLong);
+  EXPECT_EQ(status([](Request& r) { r.prompt = shared({1, 2, kVocab}); }),
+            SubmitStatus::kTokenOutOfVocabulary);
+  EXPECT_EQ(status([](Request& r) { r.prompt = shared({1, -1}); }), SubmitStatus::kTokenOutOfVocabulary);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 0; }), SubmitStatus::kBadLimits);
   EXPECT_EQ(status([](Request& r) { r.min_tokens = 5; }), SubmitStatus::kBadLimits);
   EXPECT_EQ(status([](Request& r) { r.min_tokens = -1; }), SubmitStatus::kBadLimits);

@@ -49,11 +49,11 @@ struct Shipped {
   RequestId submit(std::vector<std::int32_t> prompt, std::int32_t max_tokens) {
     Request request;
     request.id = loaded.engine->new_id();
-    request.prompt = std::move(prompt);
+    request.prompt = std::make_shared<const std::vector<std::int32_t>>(std::move(prompt));
     request.max_tokens = max_tokens;
     request.sink = sink;
     const RequestId id = request.id;
-    EXPECT_EQ(loaded.engine->submit(std::move(request)), SubmitStatus::kAccepted);
+    EXPECT_EQ(loaded.engine->submit({std::move(request)}), SubmitStatus::kAccepted);
     return id;
   }
 
