@@ -112,6 +112,17 @@ void add_api_flags(CLI::App& app, Flags& flags) {
   add_switch(app, "enable-force-include-usage", flags.force_include_usage,
              "Usage on every frame of every stream");
   add_switch(app, "return-tokens-as-token-ids", flags.tokens_as_ids, "Name tokens in logprobs token_id:N");
+  app.add_option_function<std::vector<std::string>>(
+         "--fault",
+         [&flags](const std::vector<std::string>& faults) {
+           for (const std::string& fault : faults) {
+             if (const std::string wrong = add_fault(fault, flags.faults); !wrong.empty()) {
+               throw CLI::ValidationError("--fault", wrong);
+             }
+           }
+         },
+         fault_kinds())
+      ->take_all();
   app.add_flag("--enable-server-load-tracking")->description("Accepted for vLLM's sake: /load always counts");
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/worker/engine/engine_options.h"
+#include "backends/worker/fault_flags.h"
 
 namespace sluice::worker {
 
@@ -35,7 +36,7 @@ struct Flags {
   bool prompt_tokens_details = false;
   bool force_include_usage = false;
   bool tokens_as_ids = false;
-  std::vector<std::string> faults;
+  Faults faults;
 };
 
 // Reads the command line. Prints help, the version or what is wrong, and returns the exit status, where the

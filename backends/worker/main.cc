@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 
 #include "backends/worker/api/api.h"
 #include "backends/worker/device/cpu_device.h"
+#include "backends/worker/engine/faulty_runner.h"
 #include "backends/worker/engine/load_engine.h"
 #include "backends/worker/flags.h"
 #include "backends/worker/port_reservation.h"
@@ -28,6 +30,9 @@ constexpr std::uint64_t kLargestBody = 64u << 20;
 // How long the last words of aborted answers may take to reach their clients.
 constexpr Duration kFarewell = std::chrono::seconds(2);
 constexpr Duration kLook = std::chrono::milliseconds(20);
+// How often the engine's health is looked at, and how long a failed one is still answered for.
+constexpr Duration kWatch = std::chrono::milliseconds(200);
+constexpr Duration kDeathNotice = std::chrono::seconds(1);
 
 EngineOptions engine_options(const Flags& flags) {
   EngineOptions options = flags.engine;
@@ -47,7 +52,8 @@ ApiOptions api_options(const Flags& flags) {
           .request_id_headers = flags.request_id_headers,
           .prompt_tokens_details = flags.prompt_tokens_details,
           .force_include_usage = flags.force_include_usage,
-          .tokens_as_ids = flags.tokens_as_ids};
+          .tokens_as_ids = flags.tokens_as_ids,
+          .faults = flags.faults.api};
 }
 
 ServerOptions server_options() {
@@ -60,18 +66,30 @@ ServerOptions server_options() {
 // Serves until a signal, then stops in order: no new connections, the answers under way, the engine.
 class Service {
  public:
-  Service(Loop& loop, Api& api, Engine& engine, ListenSocket socket, Log& log, Duration patience)
+  Service(Loop& loop, Api& api, Engine& engine, ListenSocket socket, Log& log, Duration patience,
+          FreezeGate& gate)
       : loop_(loop),
         api_(api),
         engine_(engine),
         log_(log),
         patience_(patience),
+        gate_(gate),
         server_(loop, std::move(socket), server_options(), limit_, api),
         signals_(loop.io(), SIGINT, SIGTERM) {
     await_signal();
+    tasks_.spawn(watch_engine());
   }
 
  private:
+  // An engine that failed cannot be mended in place. Health checks and clients get to hear of it first.
+  Task<void> watch_engine() {
+    while (engine_.healthy())
+      co_await sleep_until(loop_, loop_.now() + kWatch);
+    log_.error("the engine failed; ending", {});
+    co_await sleep_until(loop_, loop_.now() + kDeathNotice);
+    loop_.stop();
+  }
+
   void await_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int) {
       if (error) return;
@@ -89,6 +107,7 @@ class Service {
     for (const auto deadline = loop_.now() + patience_; api_.load() > 0 && loop_.now() < deadline;) {
       co_await sleep_until(loop_, loop_.now() + kLook);
     }
+    gate_.open();
     engine_.stop();
     for (const auto deadline = loop_.now() + kFarewell;
          server_.connections() > 0 && loop_.now() < deadline;) {
@@ -102,6 +121,7 @@ class Service {
   Engine& engine_;
   Log& log_;
   const Duration patience_;
+  FreezeGate& gate_;
   ConnectionLimit limit_;
   Server server_;
   boost::asio::signal_set signals_;
@@ -118,7 +138,12 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
 
   CpuDevice device;
   SteadyClock clock;
-  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), device, clock);
+  const auto gate = std::make_shared<FreezeGate>();
+  const auto with_faults = [&](std::unique_ptr<ModelRunner> model) -> std::unique_ptr<ModelRunner> {
+    if (!flags.faults.engine.any()) return model;
+    return std::make_unique<FaultyRunner>(std::move(model), flags.faults.engine, clock, gate);
+  };
+  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), device, clock, with_faults);
   Result<ServedModel> model =
       load_served_model(flags.model, flags.ignore_generation_config ? GenerationConfig{} : loaded.generation);
   if (!model) return fail(std::move(model.error()));
@@ -138,14 +163,16 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
   if (!socket) return fail(std::move(socket.error()));
   const std::string where = socket->address().to_string();
   Service service(loop, api, *loaded.engine, std::move(*socket), log,
-                  std::chrono::seconds(flags.shutdown_timeout_s));
+                  std::chrono::seconds(flags.shutdown_timeout_s), *gate);
   log.info("listening", {{"address", where},
                          {"model", model->names.front()},
                          {"max_model_len", model->max_model_len},
                          {"kv_cache_tokens", loaded.engine->stats().kv_capacity_tokens}});
   loop.run();
   // Whatever ended the loop: the engine hands nothing to it any more once it is gone.
+  gate->open();
   loaded.engine->stop();
+  if (!loaded.engine->healthy()) return fail(ErrorKind::kInternal, "the engine failed");
   return {};
 }
 

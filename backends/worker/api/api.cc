@@ -85,6 +85,13 @@ std::string last_content(const Conversation& conversation, std::string_view role
   return *content->text();
 }
 
+ApiError fault(int status) {
+  return {status,
+          status == 429 ? "RateLimitError" : "ServiceUnavailableError",
+          "A fault that was asked for.",
+          {}};
+}
+
 ApiError from_http(const Error& error) {
   const int status = traits(error.kind).status;
   return {status, status < 500 ? "BadRequestError" : "InternalServerError", error.detail(), std::nullopt};
@@ -162,6 +169,8 @@ Task<Result<void>> Api::dispatch(ServerStream& stream, const Route* route, bool 
     explicit Load(std::int64_t* c) : count(c) { ++*count; }
     ~Load() { --*count; }
   };
+  if (route->is_inference && options_.faults.status)
+    co_return co_await reply(stream.client, fault(*options_.faults.status));
   std::optional<Load> load;
   if (route->is_inference) load.emplace(&load_);
   co_return co_await (this->*route->endpoint)(stream);
@@ -380,7 +389,7 @@ Task<Result<void>> Api::completions(ServerStream& stream) {
 
 Task<Result<void>> Api::run(const AnswerFormat& format, Parsed<GenerationPlan> plan, ServerStream& stream) {
   if (!plan) co_return co_await reply(stream.client, plan.error());
-  const GenerationServices services{model_, generator_, mailbox_, metrics_};
+  const GenerationServices services{model_, generator_, mailbox_, metrics_, options_.faults};
   co_return co_await answer(services, format, std::move(*plan), stream, loop_.now() - stream.received_at);
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/worker/api/api_faults.h"
 #include "backends/worker/api/generation.h"
 #include "gateway/http/stream.h"
 
@@ -20,6 +21,7 @@ struct ApiOptions {
   bool prompt_tokens_details = false;  // usage says how much of the prompt was cached
   bool force_include_usage = false;    // as if every stream asked for it, on each frame
   bool tokens_as_ids = false;          // return_tokens_as_token_ids of requests that do not say
+  ApiFaults faults = {};
 };
 
 // The vLLM-compatible HTTP API of one model. Every mistake in a request is answered before the engine hears

@@ -77,6 +77,8 @@ Task<std::vector<Choice*>> Generation::advance() {
   std::vector<Choice*> changed;
   while (changed.empty()) {
     std::vector<TokenBatch> batches = co_await channel_->next();
+    const auto& fail_after = services_.faults.fail_after;
+    if (fail_after && tokens() >= *fail_after) co_return std::vector<Choice*>();
     for (TokenBatch& batch : batches) {
       if (batch.finish == FinishReason::kError) {
         services_.metrics.failed();
@@ -114,13 +116,19 @@ void Generation::count_end(std::size_t index) {
   services_.metrics.prompt_answered(plan_.n, longest);
 }
 
+std::int64_t Generation::tokens() const {
+  std::int64_t tokens = 0;
+  for (const Choice& choice : choices_)
+    tokens += choice.tokens();
+  return tokens;
+}
+
 Usage Generation::usage() const {
-  Usage usage;
+  Usage usage{.completion = tokens() + services_.faults.extra_usage};
   for (const PlannedPrompt& prompt : plan_.prompts)
     usage.prompt += static_cast<std::int64_t>(prompt.tokens->size());
   std::int64_t cached = 0;
   for (std::size_t i = 0; i < choices_.size(); ++i) {
-    usage.completion += choices_[i].tokens();
     if (i % static_cast<std::size_t>(plan_.n) == 0) cached += choices_[i].cached_tokens();
   }
   if (plan_.tells_cached) usage.cached = cached;

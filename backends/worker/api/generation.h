@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/worker/api/answer_format.h"
+#include "backends/worker/api/api_faults.h"
 #include "backends/worker/api/choice.h"
 #include "backends/worker/api/generator.h"
 #include "backends/worker/api/served_model.h"
@@ -22,6 +23,7 @@ struct GenerationServices {
   Generator& generator;
   TokenMailbox& mailbox;
   WorkerMetrics& metrics;
+  const ApiFaults& faults;
 };
 
 // A request for answers that passed every check, ready for the engine. Answer i is the one to prompt i / n.
@@ -64,6 +66,7 @@ class Generation {
   Request request_for(std::size_t index) const;
   Choice* accept(TokenBatch batch);
   void count_end(std::size_t index);
+  std::int64_t tokens() const;
 
   GenerationServices services_;
   const GenerationPlan& plan_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "backends/worker/engine/engine.h"
@@ -16,11 +17,14 @@ struct LoadedEngine {
   std::unique_ptr<Engine> engine;
 };
 
+// Puts something between the engine and its model.
+using RunnerWrapper = std::function<std::unique_ptr<ModelRunner>(std::unique_ptr<ModelRunner>)>;
+
 // Loads DIRECTORY (config.json, generation_config.json, *.safetensors) onto `device` and starts an engine.
 // Options left 0 or empty are filled from the checkpoint; `engine->options()` tells what they became. Throws
 // LoadError, and std::invalid_argument for options that contradict each other or the model. `device` and
 // `clock` must outlive it.
 LoadedEngine load_engine(const std::filesystem::path& directory, EngineOptions options, Device& device,
-                         Clock& clock);
+                         Clock& clock, const RunnerWrapper& wrap = {});
 
 }  // namespace sluice::worker

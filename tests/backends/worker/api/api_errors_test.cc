@@ -190,5 +190,39 @@ TEST_F(EngineFailure, AnEngineThatIsStoppedAbortsTheAnswer) {
   EXPECT_THAT(client_.answer().body, HasSubstr(R"("text":"x","logprobs":null,"finish_reason":"abort")"));
 }
 
+class ApiThatRefuses : public ApiFixture {
+ protected:
+  ApiThatRefuses() : ApiFixture({.version = "1.2.3", .faults = {.status = 429}}) {}
+};
+
+TEST_F(ApiThatRefuses, RefusesAnswersOnly) {
+  EXPECT_EQ(post(kCompletions, R"({"prompt":"a"})").status, 429);
+  EXPECT_EQ(get("/health").status, 200);
+  EXPECT_TRUE(engine_.submitted.empty());
+}
+
+class ApiThatFails : public ApiFixture {
+ protected:
+  ApiThatFails() : ApiFixture({.version = "1.2.3", .faults = {.fail_after = 2, .extra_usage = 1000}}) {}
+};
+
+TEST_F(ApiThatFails, FailsOnARequestAfterSoManyTokensAndLetsTheEngineGo) {
+  client_.send("POST", kCompletions, R"({"prompt":"a","stream":true})");
+  engine_.say("xy");
+  client_.answer();
+  engine_.say("z");
+  const HttpAnswer answer = client_.answer();
+  EXPECT_THAT(answer.body, HasSubstr(R"("text":"xy")"));
+  EXPECT_THAT(answer.body, HasSubstr(R"("type":"InternalServerError")"));
+  EXPECT_THAT(answer.body, ::testing::EndsWith("data: [DONE]\n\n"));
+  EXPECT_THAT(engine_.aborted, ::testing::ElementsAre(engine_.submitted.back().id));
+}
+
+TEST_F(ApiThatFails, TellsAWrongUsage) {
+  client_.send("POST", kCompletions, R"({"prompt":"a"})");
+  engine_.say("x", FinishReason::kLength);
+  EXPECT_THAT(client_.answer().body, HasSubstr(R"("completion_tokens":1001)"));
+}
+
 }  // namespace
 }  // namespace sluice::worker

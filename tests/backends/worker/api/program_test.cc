@@ -48,12 +48,85 @@ TEST(WorkerFlags, MayBeWrittenWithUnderscores) {
   EXPECT_EQ(flags.max_model_len, 4096);
 }
 
+TEST(WorkerFlags, SayHowTheEngineSchedulesAndWhatTheApiTells) {
+  Flags flags;
+  EXPECT_EQ(parse({"dir",
+                   "--no-enable-prefix-caching",
+                   "--no-enable-chunked-prefill",
+                   "--scheduling-policy",
+                   "priority",
+                   "--block-size",
+                   "8",
+                   "--num-gpu-blocks-override",
+                   "100",
+                   "--kv-cache-memory-bytes",
+                   "1000000",
+                   "--long-prefill-token-threshold",
+                   "64",
+                   "--max-num-queued-reqs",
+                   "7",
+                   "--seed",
+                   "5",
+                   "--generation-config",
+                   "vllm",
+                   "--response-role",
+                   "bot",
+                   "--max-logprobs",
+                   "-1",
+                   "--stream-interval",
+                   "4",
+                   "--enable-request-id-headers",
+                   "--enable-prompt-tokens-details",
+                   "--enable-force-include-usage",
+                   "--return-tokens-as-token-ids",
+                   "--enable-server-load-tracking"},
+                  flags),
+            -1);
+  EXPECT_FALSE(flags.engine.prefix_caching);
+  EXPECT_FALSE(flags.engine.chunked_prefill);
+  EXPECT_EQ(flags.engine.policy, SchedulingPolicy::kPriority);
+  EXPECT_EQ(flags.engine.block_size, 8);
+  EXPECT_EQ(flags.engine.kv_blocks, 100);
+  EXPECT_EQ(flags.engine.kv_cache_bytes, 1'000'000);
+  EXPECT_EQ(flags.engine.long_prefill_threshold, 64);
+  EXPECT_EQ(flags.engine.max_queued, 7);
+  EXPECT_EQ(flags.engine.seed, 5u);
+  EXPECT_TRUE(flags.ignore_generation_config);
+  EXPECT_EQ(flags.response_role, "bot");
+  EXPECT_EQ(flags.max_logprobs, -1);
+  EXPECT_EQ(flags.stream_interval, 4);
+  EXPECT_TRUE(flags.request_id_headers && flags.prompt_tokens_details && flags.force_include_usage &&
+              flags.tokens_as_ids);
+  Flags defaults;
+  EXPECT_EQ(parse({"dir"}, defaults), -1);
+  EXPECT_TRUE(defaults.engine.prefix_caching && defaults.engine.chunked_prefill);
+  EXPECT_EQ(defaults.engine.policy, SchedulingPolicy::kFcfs);
+}
+
+TEST(WorkerFlags, FaultsAreNamed) {
+  Flags flags;
+  EXPECT_EQ(
+      parse({"dir", "--fault", "freeze:5", "--fault=slow:20", "--fault", "wrong-usage", "--fault", "429"},
+            flags),
+      -1);
+  EXPECT_EQ(flags.faults.engine.freeze_after, 5);
+  EXPECT_EQ(flags.faults.engine.slow, std::chrono::milliseconds(20));
+  EXPECT_GT(flags.faults.api.extra_usage, 0);
+  EXPECT_EQ(flags.faults.api.status, 429);
+  for (const char* wrong :
+       {"nap", "freeze", "freeze:", "freeze:x", "freeze:-1", "refuse:1", "slow:1e3", ""}) {
+    Flags ignored;
+    EXPECT_EQ(parse({"dir", "--fault", wrong}, ignored), 2) << wrong;
+  }
+}
+
 TEST(WorkerFlags, WhatIsWrongEndsTheProgram) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
                                                 {"dir", "--port", "70000"},
                                                 {"dir", "--dtype", "float8"},
                                                 {"dir", "--max-model-len", "long"},
                                                 {"dir", "--max-model-len", "0"},
+                                                {"dir", "--scheduling-policy", "fair"},
                                                 {"dir", "--unheard-of"},
                                                 {"dir", "--max-num-seqs", "0"}}) {
     Flags flags;

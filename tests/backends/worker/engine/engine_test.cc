@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "tests/backends/worker/engine/manual_clock.h"
 #include "tests/backends/worker/engine/recording_sink.h"
 
 namespace sluice::worker {
@@ -71,29 +72,6 @@ class SteppedRunner final : public ModelRunner {
  private:
   Steps& steps_;
   std::vector<std::int32_t> positions_;
-};
-
-// Time that moves only when someone sleeps; the sleeps are kept.
-class ManualClock final : public Clock {
- public:
-  TimePoint now() override {
-    const std::lock_guard lock(mutex_);
-    return now_;
-  }
-  void sleep_until(TimePoint time) override {
-    const std::lock_guard lock(mutex_);
-    slept_.push_back(time - now_);
-    now_ = time;
-  }
-  std::vector<std::chrono::nanoseconds> slept() {
-    const std::lock_guard lock(mutex_);
-    return slept_;
-  }
-
- private:
-  std::mutex mutex_;
-  TimePoint now_{};
-  std::vector<std::chrono::nanoseconds> slept_;
 };
 
 EngineOptions options() {
