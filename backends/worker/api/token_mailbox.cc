@@ -13,10 +13,14 @@ void TokenMailbox::deliver(const std::shared_ptr<State>& state) {
   std::vector<std::shared_ptr<TokenChannel>> changed;
   {
     const std::lock_guard lock(state->mutex);
-    changed.swap(state->changed);
-    state->posted = false;
-    for (const auto& channel : changed)
+    for (const auto& listed : std::exchange(state->changed, {})) {
+      // One that nobody owns any more has nobody who waits.
+      const auto channel = listed.lock();
+      if (!channel) continue;
       channel->listed_ = false;
+      changed.push_back(channel);
+    }
+    state->posted = false;
   }
   for (const auto& channel : changed)
     channel->news_.notify_all();
@@ -37,7 +41,7 @@ void TokenChannel::on_tokens(const TokenEvent& event) noexcept {
     batch.stop_token = event.stop_token;
     batch.times = event.times;
     batch.cached_tokens = event.cached_tokens;
-    if (!std::exchange(listed_, true)) state_->changed.push_back(shared_from_this());
+    if (!std::exchange(listed_, true)) state_->changed.push_back(weak_from_this());
     if (std::exchange(state_->posted, true)) return;
   }
   state_->loop.post([state = state_] { TokenMailbox::deliver(state); });

@@ -35,7 +35,7 @@ class TokenMailbox {
     explicit State(Loop& l) : loop(l) {}
     Loop& loop;
     std::mutex mutex;  // guards what follows, and what each channel says it guards
-    std::vector<std::shared_ptr<TokenChannel>> changed;
+    std::vector<std::weak_ptr<TokenChannel>> changed;  // weak: a channel owns the state
     bool posted = false;
   };
 

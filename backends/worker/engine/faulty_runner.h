@@ -15,10 +15,11 @@ namespace sluice::worker {
 // How an engine is to misbehave, for tests of what stands in front of it. Tokens are counted over all
 // answers.
 struct EngineFaults {
-  std::optional<std::int64_t> freeze_after = {};  // tokens; then no step ends any more, as a hung accelerator's
-  std::optional<std::int64_t> fail_after = {};    // tokens; then a step fails
-  std::optional<std::int64_t> die_after = {};     // tokens; then the process is gone, without a word
-  std::chrono::milliseconds slow{0};         // what each step takes longer
+  std::optional<std::int64_t> freeze_after =
+      {};                                       // tokens; then no step ends any more, as a hung accelerator's
+  std::optional<std::int64_t> fail_after = {};  // tokens; then a step fails
+  std::optional<std::int64_t> die_after = {};   // tokens; then the process is gone, without a word
+  std::chrono::milliseconds slow{0};            // what each step takes longer
 
   bool any() const noexcept { return freeze_after || fail_after || die_after || slow.count() > 0; }
 };

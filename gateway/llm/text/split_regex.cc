@@ -73,7 +73,7 @@ Result<SplitRegex> SplitRegex::compile(std::string_view pattern) {
   PCRE2_SIZE offset = 0;
   auto code = std::make_shared<Code>();
   code->pcre.reset(pcre2_compile(reinterpret_cast<PCRE2_SPTR>(rewritten.data()), rewritten.size(),
-                                 PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr));
+                                 PCRE2_UTF | PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &offset, nullptr));
   if (!code->pcre) return fail(ErrorKind::kConfig, "split pattern does not compile: " + message_of(error));
   // Without the JIT (a hardened kernel may refuse executable memory) matching is slower and otherwise the
   // same.
@@ -84,8 +84,8 @@ Result<SplitRegex> SplitRegex::compile(std::string_view pattern) {
 Result<void> SplitRegex::split(std::string_view text, std::vector<std::string_view>& pieces) const {
   const MatchBlock block(pcre2_match_data_create_from_pattern(code_->pcre.get(), nullptr));
   const MatchContext context(pcre2_match_context_create(nullptr));
-  const JitStack stack(pcre2_jit_stack_create(kJitStackStart, kJitStackLimit, nullptr));
-  pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+  JitStack
+      stack;  // only once the machine's does not do: to map one for every text costs more than to match most
   const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   const PCRE2_SIZE* range = pcre2_get_ovector_pointer(block.get());
 
@@ -93,8 +93,17 @@ Result<void> SplitRegex::split(std::string_view text, std::vector<std::string_vi
   while (position < text.size()) {
     const int found = pcre2_match(code_->pcre.get(), subject, text.size(), position,
                                   PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY, block.get(), context.get());
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT && !stack) {
+      stack.reset(pcre2_jit_stack_create(kJitStackStart, kJitStackLimit, nullptr));
+      pcre2_jit_stack_assign(context.get(), nullptr, stack.get());
+      if (stack) continue;
+    }
     if (found == PCRE2_ERROR_NOMATCH) break;
     if (found < 0) return fail(ErrorKind::kInvalidBody, "text cannot be tokenized: " + message_of(found));
+    // \K moves where a match begins; whatever it does, a piece must take the text forward.
+    if (range[0] < position || range[1] <= range[0]) {
+      return fail(ErrorKind::kInvalidBody, "text cannot be tokenized: the split pattern does not move on");
+    }
     if (range[0] > position) pieces.push_back(text.substr(position, range[0] - position));
     pieces.push_back(text.substr(range[0], range[1] - range[0]));
     position = range[1];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "gateway/llm/text/byte_alphabet.h"
 #include "gateway/llm/text/nfc.h"
 #include "gateway/llm/text/text_file.h"
 #include "gateway/llm/text/utf8.h"
@@ -45,12 +46,23 @@ Result<Tokenizer> Tokenizer::build(TokenizerSpec spec, const TokenizerOptions& o
   Tokenizer tokenizer(std::move(*bpe), options);
   tokenizer.pieces_ = std::move(pieces);
   tokenizer.ids_ = std::move(ids);
-  std::ranges::sort(spec.added_tokens, std::greater{}, [](const AddedToken& t) { return t.content.size(); });
-  for (AddedToken& added : spec.added_tokens) {
-    tokenizer.pieces_[added.id] = {added.content, true, added.special};
+  for (const AddedToken& added : spec.added_tokens) {
+    Piece& piece = tokenizer.pieces_[added.id];
+    // A vocabulary may list it too, in the byte alphabet or as it is.
+    if (piece.present && piece.bytes != added.content && piece.bytes != bytes_from_alphabet(added.content)) {
+      return fail(ErrorKind::kConfig, "tokenizer.json: two tokens have the id " + std::to_string(added.id));
+    }
+    piece = {added.content, true, added.special};
     tokenizer.ids_[added.content] = added.id;
-    AddedIndex& index = added.normalized ? tokenizer.added_normalized_ : tokenizer.added_raw_;
-    index[static_cast<unsigned char>(added.content[0])].push_back(std::move(added));
+    if (!added.normalized) {
+      tokenizer.added_raw_.add(added.content, added.id);
+    } else if (!spec.nfc) {
+      tokenizer.added_normalized_.add(added.content, added.id);
+    } else {
+      const auto content = to_nfc(added.content);
+      if (!content) return fail(content.error());
+      tokenizer.added_normalized_.add(*content, added.id);
+    }
   }
   for (const std::string& pattern : spec.split_patterns) {
     auto split = SplitRegex::compile(pattern);
@@ -74,23 +86,11 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text, const Enco
   return tokens;
 }
 
-// The first added token at or behind `position`, which is moved to where it begins.
-const AddedToken* Tokenizer::find_added(std::string_view text, bool normalized, std::size_t& position) const {
-  const AddedIndex& index = normalized ? added_normalized_ : added_raw_;
-  for (; position < text.size(); ++position) {
-    for (const AddedToken& added : index[static_cast<unsigned char>(text[position])]) {
-      if (text.substr(position).starts_with(added.content)) return &added;
-    }
-  }
-  return nullptr;
-}
-
 Result<void> Tokenizer::encode_raw(std::string_view text, bool match, std::vector<TokenId>& tokens) const {
   std::size_t plain_begin = 0;
   while (plain_begin < text.size()) {
-    std::size_t position = plain_begin;
-    const AddedToken* added = match ? find_added(text, false, position) : nullptr;
-    const auto plain = text.substr(plain_begin, added ? position - plain_begin : text.npos);
+    const auto added = match ? added_raw_.find(text, plain_begin) : std::nullopt;
+    const auto plain = text.substr(plain_begin, added ? added->begin - plain_begin : text.npos);
     if (nfc_) {
       const auto normalized = to_nfc(plain);
       if (!normalized) return fail(normalized.error());
@@ -99,8 +99,8 @@ Result<void> Tokenizer::encode_raw(std::string_view text, bool match, std::vecto
       return done;
     }
     if (!added) break;
-    tokens.push_back(added->id);
-    plain_begin = position + added->content.size();
+    tokens.push_back(added->token);
+    plain_begin = added->begin + added->size;
   }
   return {};
 }
@@ -109,13 +109,12 @@ Result<void> Tokenizer::encode_normalized(std::string_view text, bool match,
                                           std::vector<TokenId>& tokens) const {
   std::size_t plain_begin = 0;
   while (plain_begin < text.size()) {
-    std::size_t position = plain_begin;
-    const AddedToken* added = match ? find_added(text, true, position) : nullptr;
-    const auto plain = text.substr(plain_begin, added ? position - plain_begin : text.npos);
+    const auto added = match ? added_normalized_.find(text, plain_begin) : std::nullopt;
+    const auto plain = text.substr(plain_begin, added ? added->begin - plain_begin : text.npos);
     if (auto done = encode_plain(plain, tokens); !done) return done;
     if (!added) break;
-    tokens.push_back(added->id);
-    plain_begin = position + added->content.size();
+    tokens.push_back(added->token);
+    plain_begin = added->begin + added->size;
   }
   return {};
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gateway/base/result.h"
+#include "gateway/llm/text/added_tokens.h"
 #include "gateway/llm/text/bpe.h"
 #include "gateway/llm/text/split_regex.h"
 #include "gateway/llm/text/tokenizer_json.h"
@@ -29,7 +30,10 @@ struct TokenizerOptions {
   std::size_t cached_words = 65536;  // 0: no cache; about 10 MiB when full
 };
 
-// Text to token ids and back, exactly as the byte-level BPE of a Hugging Face `tokenizer.json` does it.
+// Text to token ids and back, exactly as the byte-level BPE of a Hugging Face `tokenizer.json` does it. A
+// text comes back from its ids to the byte, special tokens kept, unless the file asks for a space in front or
+// for NFC: then what comes back has that space, or is in NFC between its added tokens.
+//
 // Immutable apart from an internally locked cache: one instance may be used from any number of threads.
 class Tokenizer {
  public:
@@ -66,20 +70,16 @@ class Tokenizer {
     bool present = false;
     bool special = false;
   };
-  // The added tokens of one kind, by first byte, longest first: the longest match at the leftmost place wins.
-  using AddedIndex = std::array<std::vector<AddedToken>, 256>;
-
   Tokenizer(Bpe bpe, const TokenizerOptions& options);
-  const AddedToken* find_added(std::string_view text, bool normalized, std::size_t& position) const;
   Result<void> encode_raw(std::string_view text, bool match, std::vector<TokenId>& tokens) const;
   Result<void> encode_normalized(std::string_view text, bool match, std::vector<TokenId>& tokens) const;
   Result<void> encode_plain(std::string_view text, std::vector<TokenId>& tokens) const;
   void encode_word(std::string_view word, std::vector<TokenId>& tokens) const;
 
   Bpe bpe_;
-  std::vector<Piece> pieces_;  // by id
-  AddedIndex added_raw_;
-  AddedIndex added_normalized_;
+  std::vector<Piece> pieces_;     // by id
+  AddedTokens added_raw_;         // found before normalization
+  AddedTokens added_normalized_;  // and after it
   VocabularyMap ids_;
   std::vector<SplitRegex> splits_;
   bool add_prefix_space_ = false;

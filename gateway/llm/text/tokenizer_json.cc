@@ -216,6 +216,7 @@ Result<void> read_template(element processor, TokenizerSpec& spec) {
   bool behind = false;
   for (const element item : items) {
     if (member(item, "Sequence")) {
+      if (behind) return bad("TemplateProcessing has the text twice");
       behind = true;
       continue;
     }
@@ -231,6 +232,7 @@ Result<void> read_template(element processor, TokenizerSpec& spec) {
       (behind ? spec.suffix : spec.prefix).push_back(*id);
     }
   }
+  if (!behind) return bad("TemplateProcessing leaves the text out");
   return {};
 }
 

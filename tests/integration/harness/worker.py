@@ -34,12 +34,12 @@ class Worker:
         return prometheus.Metrics(self.get("/metrics")[1]).sum("vllm:num_requests_running")
 
 
-def start(t, *options):
-    """A worker that serves the model `tiny`; the test is skipped where the program has not been built."""
+def start(t, *options, model=MODEL):
+    """A worker that serves `model`, a folder, under the name tiny; the test is skipped where the program has not been built."""
     if not (process.BIN / "sluice-worker").exists():
         raise suite.Skipped("no sluice-worker in " + str(process.BIN))
     port = process.free_port()
-    started = Worker(t.program(process.BIN / "sluice-worker", "--model", MODEL, "--host", "127.0.0.1", "--port",
+    started = Worker(t.program(process.BIN / "sluice-worker", "--model", model, "--host", "127.0.0.1", "--port",
                                str(port), "--served-model-name", "tiny", *options), port)
     process.wait_until(started.healthy, "the worker is healthy")
     return started

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "gateway/llm/text/jinja/text_functions.h"
 #include "gateway/llm/text/utf8.h"
 
 namespace sluice::jinja {
@@ -13,6 +14,15 @@ namespace {
 
 [[noreturn]] void refuse(const std::string& what) {
   throw std::invalid_argument(what);
+}
+
+std::string_view character_at(std::string_view text, std::size_t index) {
+  std::size_t position = 0;
+  for (; index > 0; --index)
+    text::next_code_point(text, position);
+  const std::size_t begin = position;
+  text::next_code_point(text, position);
+  return text.substr(begin, position - begin);
 }
 
 }  // namespace
@@ -23,6 +33,25 @@ Value Arguments::get(std::size_t position, std::string_view name) const {
     if (key == name) return value;
   }
   return {};
+}
+
+std::uint64_t Arguments::weight() const {
+  std::uint64_t sum = 0;
+  for (const Value& value : values)
+    sum += value.weight();
+  for (const auto& [name, value] : named)
+    sum += value.weight();
+  return sum;
+}
+
+std::uint64_t count_of_items(const Value& value) {
+  if (value.list()) return value.list()->size();
+  if (value.dict()) return value.dict()->entries().size();
+  return value.text() ? value.text()->size() : 0;
+}
+
+std::uint64_t cost_of_items(const Value& value) {
+  return value.text() ? value.text()->size() : value.weight();
 }
 
 List items_of(const Value& value) {
@@ -47,7 +76,7 @@ List items_of(const Value& value) {
 bool contains(const Value& container, const Value& value) {
   if (const std::string* text = container.text()) {
     if (!value.text()) refuse(fmt::format("a {} cannot be looked for in a string", value.type_name()));
-    return text->contains(*value.text());
+    return find_text(*text, *value.text(), 0) != std::string_view::npos;
   }
   if (const Dict* dict = container.dict()) return value.text() && dict->find(*value.text());
   return std::ranges::any_of(items_of(container), [&](const Value& item) { return equal(item, value); });
@@ -66,11 +95,16 @@ Value item_of(const Value& object, const Value& key) {
   if (const Undefined* undefined = object.undefined())
     refuse(fmt::format("'{}' is undefined", undefined->name));
   if (const std::int64_t* index = key.integer()) {
-    const List items = object.text() ? items_of(object) : List();
-    const List* list = object.text() ? &items : object.list();
-    const auto size = static_cast<std::int64_t>(list ? list->size() : 0);
+    const std::string* text = object.text();
+    const List* list = object.list();
+    const auto size = static_cast<std::int64_t>(list   ? list->size()
+                                                : text ? text::count_code_points(*text)
+                                                       : std::size_t{0});
     const std::int64_t at = *index < 0 ? *index + size : *index;
-    if (at >= 0 && at < size) return (*list)[static_cast<std::size_t>(at)];
+    if (at >= 0 && at < size) {
+      return text ? Value(character_at(*text, static_cast<std::size_t>(at)))
+                  : (*list)[static_cast<std::size_t>(at)];
+    }
     return Undefined{"item " + std::to_string(*index)};
   }
   if (!key.text()) return Undefined{"item"};

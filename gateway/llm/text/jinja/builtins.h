@@ -1,6 +1,6 @@
 #pragma once
 
-#include <functional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +17,8 @@ struct Arguments {
 
   // The argument at a position or of a name; undefined if neither is given.
   Value get(std::size_t position, std::string_view name) const;
+  // Of all of them.
+  std::uint64_t weight() const;
 };
 
 // All throw std::invalid_argument with a message for the template's author; the evaluator adds the line.
@@ -27,6 +29,12 @@ bool apply_test(std::string_view name, const Value& value, const Arguments& argu
 // A method of a string or a dictionary.
 Value call_method(const Value& object, std::string_view name, const Arguments& arguments);
 bool has_method(const Value& object, std::string_view name);
+
+// What taking a value apart into its items costs, in steps: each character of a string becomes a value.
+std::uint64_t cost_of_items(const Value& value);
+std::uint64_t count_of_items(const Value& value);  // no fewer than there are
+// What a filter may cost beside the value that it makes.
+std::uint64_t filter_cost(std::string_view name, const Value& value, const Arguments& arguments);
 
 // What a loop or a filter goes over: a list's items, a dictionary's keys, a string's characters, nothing for
 // undefined.

@@ -12,6 +12,7 @@ namespace {
 
 // A turn makes the loop variable's nine members, whatever its body does.
 constexpr std::uint64_t kLoopTurn = 8;
+constexpr std::size_t kBytesPerStep = 64;  // as in Value::weight
 
 enum class Flow { kNext, kBreak, kContinue };
 
@@ -27,14 +28,14 @@ class Evaluator {
   }
 
  private:
-  using Scope = std::vector<std::pair<std::string, Value>>;
-
   void charge(std::uint64_t steps, int line) {
     steps_ += steps;
     if (steps_ > limits_.steps) throw TemplateError(line, "the template takes too many steps");
   }
 
+  // Also what is captured by a block assignment costs, since it may be kept.
   void write(std::string_view text, int line, std::string& output) {
+    charge(text.size() / kBytesPerStep, line);
     if (text.size() > limits_.output || output.size() > limits_.output - text.size()) {
       throw TemplateError(line, "the template's output is too long");
     }
@@ -96,15 +97,7 @@ class Evaluator {
     return Flow::kNext;
   }
 
-  void define(std::string name, Value value) {
-    for (auto& [key, known] : scopes_.back()) {
-      if (key == name) {
-        known = std::move(value);
-        return;
-      }
-    }
-    scopes_.back().emplace_back(std::move(name), std::move(value));
-  }
+  void define(std::string name, Value value) { scopes_.back().set(std::move(name), std::move(value)); }
 
   void assign(const std::vector<std::string>& targets, Value value, int line) {
     if (targets.size() == 1) return define(targets[0], std::move(value));
@@ -125,9 +118,7 @@ class Evaluator {
 
   Value lookup(std::string_view name) const {
     for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
-      for (const auto& [key, value] : *scope) {
-        if (key == name) return value;
-      }
+      if (const Value* value = scope->find(name)) return *value;
     }
     if (const Value* value = variables_.find(name)) return *value;
     for (const std::string_view function : {"namespace", "raise_exception", "range", "dict"}) {
@@ -139,7 +130,7 @@ class Evaluator {
 
   Flow loop(const Statement& statement, std::string& output) {
     const Value over = evaluate(*statement.expression);
-    charge(over.weight(), statement.line);
+    charge(cost_of_items(over), statement.line);
     List items = guarded(statement.line, [&] { return items_of(over); });
     if (statement.condition) items = kept(statement, items);
     if (items.empty()) return execute(statement.otherwise, output);
@@ -214,12 +205,19 @@ class Evaluator {
       case ExpressionKind::kCall:
         return paid(call(expression), expression.line);
       case ExpressionKind::kFilter: {
-        const Value subject = paid(child(0), expression.line);
-        return paid(apply_filter(expression.name, subject, arguments_of(expression)), expression.line);
+        const Value subject = child(0);
+        const Arguments arguments = arguments_of(expression);
+        charge(filter_cost(expression.name, subject, arguments), expression.line);
+        return paid(apply_filter(expression.name, subject, arguments), expression.line);
       }
       case ExpressionKind::kTest: {
-        const Value subject = paid(child(0), expression.line);
-        return apply_test(expression.name, subject, arguments_of(expression));
+        const Value subject = child(0);
+        const Arguments arguments = arguments_of(expression);
+        // Most ask only about the type, or about one number.
+        const bool compares =
+            !arguments.values.empty() || expression.name == "lower" || expression.name == "upper";
+        if (compares) charge(arguments.weight() + subject.weight(), expression.line);
+        return apply_test(expression.name, subject, arguments);
       }
       case ExpressionKind::kNegate:
         return arithmetic("-", 0, child(0));
@@ -303,8 +301,10 @@ class Evaluator {
   Value call(const Expression& expression) {
     const Expression& callee = *expression.children[0];
     if (callee.kind == ExpressionKind::kAttribute) {
-      const Value object = paid(evaluate(*callee.children[0]), expression.line);
-      return call_method(object, callee.name, arguments_of(expression));
+      const Value object = evaluate(*callee.children[0]);
+      const Arguments arguments = arguments_of(expression);
+      charge(object.weight() + arguments.weight(), expression.line);
+      return call_method(object, callee.name, arguments);
     }
     const Value function = evaluate(callee);
     if (const Undefined* undefined = function.undefined()) {
@@ -359,7 +359,7 @@ class Evaluator {
   const Dict& variables_;
   const RenderLimits& limits_;
   const StrftimeNow& strftime_now_;
-  std::vector<Scope> scopes_;
+  std::vector<Dict> scopes_;  // innermost last; blocks nest some dozens deep at most
   std::uint64_t steps_ = 0;
 };
 

@@ -13,7 +13,8 @@ namespace sluice::jinja {
 
 // What a rendering may spend. A template comes with a model from the internet, the values from a client.
 struct RenderLimits {
-  std::uint64_t steps = 2'000'000;             // nodes evaluated, plus the weight of the values they make
+  // Nodes evaluated, plus the weight of the values they make, and of those they have to look through.
+  std::uint64_t steps = 2'000'000;
   std::size_t output = std::size_t{32} << 20;  // bytes
 };
 

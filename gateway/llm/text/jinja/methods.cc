@@ -13,8 +13,10 @@ namespace {
 
 constexpr auto kDictMethods = std::to_array<std::string_view>({"get", "items", "keys", "values"});
 constexpr auto kTextMethods = std::to_array<std::string_view>(
-    {"capitalize", "count", "endswith", "find", "isdigit", "join", "lower", "lstrip", "removeprefix",
-     "removesuffix", "replace", "rstrip", "split", "splitlines", "startswith", "strip", "title", "upper"});
+    {"capitalize", "count",        "endswith",     "find",       "index", "isalnum",    "isalpha",
+     "isdigit",    "islower",      "isspace",      "isupper",    "join",  "lower",      "lstrip",
+     "partition",  "removeprefix", "removesuffix", "replace",    "rfind", "rpartition", "rsplit",
+     "rstrip",     "split",        "splitlines",   "startswith", "strip", "title",      "upper"});
 
 [[noreturn]] void refuse(const std::string& what) {
   throw std::invalid_argument(what);
@@ -56,8 +58,7 @@ bool any_affix(const Arguments& arguments, std::string_view method, Matches matc
   return matches(text_argument(arguments, 0, method));
 }
 
-Value find(const std::string& text, const std::string& part) {
-  const std::size_t at = text.find(part);
+Value code_points_before(const std::string& text, std::size_t at) {
   if (at == text.npos) return -1;
   return static_cast<std::int64_t>(text::count_code_points(std::string_view(text).substr(0, at)));
 }
@@ -65,9 +66,63 @@ Value find(const std::string& text, const std::string& part) {
 std::int64_t occurrences(const std::string& text, const std::string& part) {
   if (part.empty()) return static_cast<std::int64_t>(text::count_code_points(text)) + 1;
   std::int64_t count = 0;
-  for (std::size_t at = text.find(part); at != text.npos; at = text.find(part, at + part.size()))
+  for (std::size_t at = find_text(text, part, 0); at != text.npos;
+       at = find_text(text, part, at + part.size()))
     ++count;
   return count;
+}
+
+// Where the last `part` begins: the first one in the text read backwards.
+std::size_t find_last(const std::string& text, const std::string& part) {
+  const std::string backwards(text.rbegin(), text.rend());
+  const std::size_t at = find_text(backwards, std::string(part.rbegin(), part.rend()), 0);
+  return at == text.npos ? at : text.size() - at - part.size();
+}
+
+List partition(const std::string& text, const std::string& separator, bool last) {
+  if (separator.empty()) refuse("partition: the separator is empty");
+  const std::size_t at = last ? find_last(text, separator) : find_text(text, separator, 0);
+  if (at == text.npos) return last ? List{"", "", text} : List{text, "", ""};
+  return {text.substr(0, at), separator, text.substr(at + separator.size())};
+}
+
+// As split, but a limit counts from the end.
+List rsplit(const std::string& text, const Arguments& arguments) {
+  const Value separator = arguments.get(0, "sep");
+  const Value most = arguments.get(1, "maxsplit");
+  if (!separator.text()) {
+    if (most.integer() && *most.integer() >= 0) refuse("rsplit at white space takes no limit here");
+    return to_list(split_at_spaces(text, -1));
+  }
+  List parts = to_list(split_at(text, *separator.text(), -1));
+  const auto limit =
+      most.integer() && *most.integer() >= 0 ? static_cast<std::size_t>(*most.integer()) : parts.size();
+  if (parts.size() <= limit + 1) return parts;
+  const auto tail = parts.end() - static_cast<std::ptrdiff_t>(limit);
+  std::size_t begin = 0;  // of the tail, in the text
+  for (auto part = parts.begin(); part != tail; ++part)
+    begin += part->text()->size() + separator.text()->size();
+  List result{text.substr(0, begin - separator.text()->size())};
+  result.insert(result.end(), tail, parts.end());
+  return result;
+}
+
+// Python's line breaks, of which "\r\n" is one.
+List lines(std::string_view text, bool keep_ends) {
+  List result;
+  std::size_t begin = 0;
+  for (std::size_t position = 0; position < text.size();) {
+    const std::size_t end = position;
+    const char32_t c = text::next_code_point(text, position);
+    const bool breaks =
+        (c >= 0x0A && c <= 0x0D) || (c >= 0x1C && c <= 0x1E) || c == 0x85 || c == 0x2028 || c == 0x2029;
+    if (!breaks) continue;
+    if (c == '\r' && position < text.size() && text[position] == '\n') ++position;
+    result.emplace_back(text.substr(begin, (keep_ends ? position : end) - begin));
+    begin = position;
+  }
+  if (begin < text.size()) result.emplace_back(text.substr(begin));
+  return result;
 }
 
 Value text_method(const std::string& text, std::string_view name, const Arguments& arguments) {
@@ -92,7 +147,17 @@ Value text_method(const std::string& text, std::string_view name, const Argument
                     most.integer() ? *most.integer() : -1);
   }
   if (name == "join") return apply_filter("join", arguments.get(0, ""), {{Value(text)}, {}});
-  if (name == "find") return find(text, text_argument(arguments, 0, name));
+  if (name == "find") return code_points_before(text, find_text(text, text_argument(arguments, 0, name), 0));
+  if (name == "rfind") return code_points_before(text, find_last(text, text_argument(arguments, 0, name)));
+  if (name == "index") {
+    const std::size_t at = find_text(text, text_argument(arguments, 0, name), 0);
+    if (at == text.npos) refuse("index: the text is not there");
+    return code_points_before(text, at);
+  }
+  if (name == "partition" || name == "rpartition") {
+    return partition(text, text_argument(arguments, 0, name), name == "rpartition");
+  }
+  if (name == "rsplit") return rsplit(text, arguments);
   if (name == "count") return occurrences(text, text_argument(arguments, 0, name));
   if (name == "removeprefix") {
     const std::string& prefix = text_argument(arguments, 0, name);
@@ -102,11 +167,13 @@ Value text_method(const std::string& text, std::string_view name, const Argument
     const std::string& suffix = text_argument(arguments, 0, name);
     return view.ends_with(suffix) ? view.substr(0, view.size() - suffix.size()) : view;
   }
-  if (name == "splitlines") {
-    if (text.empty()) return List();
-    return to_list(split_at(view.ends_with('\n') ? view.substr(0, view.size() - 1) : view, "\n", -1));
-  }
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });  // isdigit
+  if (name == "splitlines") return lines(text, arguments.get(0, "keepends").truthy());
+  if (name == "isalpha") return is_alphabetic(text);
+  if (name == "isalnum") return is_alphanumeric(text);
+  if (name == "isdigit") return is_digits(text);
+  if (name == "isspace") return is_spaces(text);
+  if (name == "isupper") return is_upper(text);
+  return is_lower(text);
 }
 
 Value dict_method(const Dict& dict, std::string_view name, const Arguments& arguments) {

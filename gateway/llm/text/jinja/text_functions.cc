@@ -1,5 +1,11 @@
 #include "gateway/llm/text/jinja/text_functions.h"
 
+#include <string.h>  // memmem
+#include <unicode/bytestream.h>
+#include <unicode/casemap.h>
+#include <unicode/stringoptions.h>
+#include <unicode/uchar.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <stdexcept>
@@ -15,6 +21,8 @@ bool is_space(char32_t c) {
          (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F ||
          c == 0x3000;
 }
+
+constexpr std::size_t kMostStripped = 1024;  // bytes
 
 void check_size(std::size_t size) {
   if (size / 64 > Value::kHeaviest) throw std::invalid_argument("a text is too long");
@@ -36,11 +44,58 @@ std::string strip_with(std::string_view text, Side side, Drop drop) {
   return begin < end ? std::string(text.substr(begin, end - begin)) : std::string();
 }
 
-char upper_letter(char c) {
-  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+// How ICU maps a UTF-8 text to another case.
+using CaseMapping = void (*)(icu::StringPiece text, icu::ByteSink& sink, UErrorCode& status);
+
+std::string mapped(std::string_view text, CaseMapping mapping) {
+  std::string result;
+  icu::StringByteSink<std::string> sink(&result);
+  UErrorCode status = U_ZERO_ERROR;
+  mapping({text.data(), static_cast<std::int32_t>(text.size())}, sink, status);
+  if (U_FAILURE(status)) throw std::invalid_argument("a text cannot be mapped to another case");
+  return result;
 }
-char lower_letter(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+
+// The length in bytes of the first character, 0 of an empty text.
+std::size_t first_size(std::string_view text) {
+  std::size_t position = 0;
+  if (!text.empty()) text::next_code_point(text, position);
+  return position;
+}
+
+std::string with_title_case(std::string_view character) {
+  return mapped(character, [](icu::StringPiece piece, icu::ByteSink& sink, UErrorCode& status) {
+    icu::CaseMap::utf8ToTitle("", U_TITLECASE_WHOLE_STRING | U_TITLECASE_NO_BREAK_ADJUSTMENT, nullptr, piece,
+                              sink, nullptr, status);
+  });
+}
+
+bool is_cased(char32_t c) {
+  return u_hasBinaryProperty(static_cast<UChar32>(c), UCHAR_CASED);
+}
+
+template <class Holds>
+bool all_characters(std::string_view text, Holds holds) {
+  for (std::size_t position = 0; position < text.size();) {
+    if (!holds(text::next_code_point(text, position))) return false;
+  }
+  return !text.empty();
+}
+
+// Python's numeric types, Unicode's Numeric_Type: decimal digits, other digits, other numbers.
+int numeric_type(char32_t c) {
+  return u_getIntPropertyValue(static_cast<UChar32>(c), UCHAR_NUMERIC_TYPE);
+}
+
+bool has_only_case(std::string_view text, UProperty wanted) {
+  bool found = false;
+  for (std::size_t position = 0; position < text.size();) {
+    const char32_t c = text::next_code_point(text, position);
+    if (!is_cased(c)) continue;
+    if (!u_hasBinaryProperty(static_cast<UChar32>(c), wanted)) return false;
+    found = true;
+  }
+  return found;
 }
 
 }  // namespace
@@ -50,10 +105,12 @@ std::string stripped(std::string_view text, Side side) {
 }
 
 std::string stripped(std::string_view text, Side side, std::string_view characters) {
+  if (characters.size() > kMostStripped) throw std::invalid_argument("strip: too many characters");
   std::u32string set;
   for (std::size_t position = 0; position < characters.size();)
     set += text::next_code_point(characters, position);
-  return strip_with(text, side, [&](char32_t c) { return set.contains(c); });
+  std::ranges::sort(set);
+  return strip_with(text, side, [&](char32_t c) { return std::ranges::binary_search(set, c); });
 }
 
 std::vector<std::string> split_at_spaces(std::string_view text, std::int64_t most) {
@@ -78,7 +135,7 @@ std::vector<std::string> split_at(std::string_view text, std::string_view separa
   if (separator.empty()) throw std::invalid_argument("split: the separator is empty");
   std::vector<std::string> parts;
   while (most < 0 || static_cast<std::int64_t>(parts.size()) < most) {
-    const std::size_t at = text.find(separator);
+    const std::size_t at = find_text(text, separator, 0);
     if (at == text.npos) break;
     parts.emplace_back(text.substr(0, at));
     text.remove_prefix(at + separator.size());
@@ -91,7 +148,7 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
   std::string result;
   std::size_t position = 0;
   for (std::int64_t done = 0; most < 0 || done < most; ++done) {
-    const std::size_t at = text.find(from, position);
+    const std::size_t at = find_text(text, from, position);
     if (at == text.npos) break;
     result += text.substr(position, at - position);
     result += to;
@@ -107,32 +164,92 @@ std::string replaced(std::string_view text, std::string_view from, std::string_v
 }
 
 std::string upper(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), upper_letter);
-  return result;
+  return mapped(text, [](icu::StringPiece piece, icu::ByteSink& sink, UErrorCode& status) {
+    icu::CaseMap::utf8ToUpper("", 0, piece, sink, nullptr, status);
+  });
 }
 
 std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), lower_letter);
-  return result;
+  return mapped(text, [](icu::StringPiece piece, icu::ByteSink& sink, UErrorCode& status) {
+    icu::CaseMap::utf8ToLower("", 0, piece, sink, nullptr, status);
+  });
 }
 
 std::string capitalized(std::string_view text) {
-  std::string result = lower(text);
-  if (!result.empty()) result[0] = upper_letter(result[0]);
-  return result;
+  const std::size_t first = first_size(text);
+  return with_title_case(text.substr(0, first)) + lower(text.substr(first));
 }
 
 std::string titled(std::string_view text) {
-  std::string result = lower(text);
+  std::string result;
   bool inside = false;
-  for (char& c : result) {
-    const bool letter = (c >= 'a' && c <= 'z') || static_cast<unsigned char>(c) >= 0x80;
-    if (letter && !inside) c = upper_letter(c);
-    inside = letter;
+  for (std::size_t position = 0; position < text.size();) {
+    const std::size_t begin = position;
+    const bool cased = is_cased(text::next_code_point(text, position));
+    const std::string_view character = text.substr(begin, position - begin);
+    if (cased) {
+      result += inside ? lower(character) : with_title_case(character);
+    } else {
+      result += character;
+    }
+    inside = cased;
   }
   return result;
+}
+
+std::string titled_words(std::string_view text) {
+  std::string result;
+  std::size_t word = 0;
+  const auto end_word = [&](std::size_t end) {
+    const std::string_view letters = text.substr(word, end - word);
+    const std::size_t first = first_size(letters);
+    result += upper(letters.substr(0, first)) + lower(letters.substr(first));
+  };
+  for (std::size_t position = 0; position < text.size();) {
+    const std::size_t begin = position;
+    const char32_t c = text::next_code_point(text, position);
+    if (!is_space(c) && c != '-' && c != '(' && c != '{' && c != '[' && c != '<') continue;
+    end_word(begin);
+    result += text.substr(begin, position - begin);
+    word = position;
+  }
+  end_word(text.size());
+  return result;
+}
+
+bool is_upper(std::string_view text) {
+  return has_only_case(text, UCHAR_UPPERCASE);
+}
+
+bool is_lower(std::string_view text) {
+  return has_only_case(text, UCHAR_LOWERCASE);
+}
+
+bool is_alphabetic(std::string_view text) {
+  return all_characters(text, [](char32_t c) { return u_isalpha(static_cast<UChar32>(c)) != 0; });
+}
+
+bool is_alphanumeric(std::string_view text) {
+  return all_characters(text, [](char32_t c) {
+    return u_isalpha(static_cast<UChar32>(c)) != 0 || numeric_type(c) != U_NT_NONE;
+  });
+}
+
+bool is_digits(std::string_view text) {
+  return all_characters(
+      text, [](char32_t c) { return numeric_type(c) == U_NT_DECIMAL || numeric_type(c) == U_NT_DIGIT; });
+}
+
+bool is_spaces(std::string_view text) {
+  return all_characters(text, is_space);
+}
+
+std::size_t find_text(std::string_view text, std::string_view part, std::size_t from) {
+  if (from > text.size()) return text.npos;
+  if (part.empty()) return from;
+  const void* found = memmem(text.data() + from, text.size() - from, part.data(), part.size());
+  if (found == nullptr) return text.npos;
+  return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
 }
 
 std::string indented(std::string_view text, std::string_view by, bool first, bool blank) {

@@ -80,6 +80,12 @@ std::string json_string(std::string_view text, bool ascii) {
 
 void write_json(const Value& value, const JsonStyle& style, int level, std::string& out);
 
+// A value of allowed size can be many times larger when it is printed: escapes, and the indentation of each
+// item.
+void check_printed(const std::string& out) {
+  limited(out.size() / kBytesPerWeight);
+}
+
 void write_break(const JsonStyle& style, int level, std::string& out) {
   if (style.indent < 0) return;
   out += '\n';
@@ -89,7 +95,7 @@ void write_break(const JsonStyle& style, int level, std::string& out) {
 void write_list(const List& list, const JsonStyle& style, int level, std::string& out) {
   out += '[';
   for (std::size_t i = 0; i < list.size(); ++i) {
-    if (i > 0) out += style.indent < 0 ? ", " : ",";
+    if (i > 0) out += style.item_separator;
     write_break(style, level + 1, out);
     write_json(list[i], style, level + 1, out);
   }
@@ -104,9 +110,9 @@ void write_dict(const Dict& dict, const JsonStyle& style, int level, std::string
   if (style.sort_keys) std::ranges::sort(entries, {}, [](const Dict::Entry* entry) { return entry->first; });
   out += '{';
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (i > 0) out += style.indent < 0 ? ", " : ",";
+    if (i > 0) out += style.item_separator;
     write_break(style, level + 1, out);
-    out += json_string(entries[i]->first, style.ascii) + ": ";
+    out += json_string(entries[i]->first, style.ascii) + style.key_separator;
     write_json(entries[i]->second, style, level + 1, out);
   }
   if (!entries.empty()) write_break(style, level, out);
@@ -114,6 +120,7 @@ void write_dict(const Dict& dict, const JsonStyle& style, int level, std::string
 }
 
 void write_json(const Value& value, const JsonStyle& style, int level, std::string& out) {
+  check_printed(out);
   if (const std::string* text = value.text()) {
     out += json_string(*text, style.ascii);
   } else if (const List* list = value.list()) {
@@ -133,6 +140,7 @@ void write_json(const Value& value, const JsonStyle& style, int level, std::stri
 }
 
 void write_representation(const Value& value, std::string& out) {
+  check_printed(out);
   if (const std::string* text = value.text()) {
     const char quote = text->contains('\'') && !text->contains('"') ? '"' : '\'';
     out += quote;

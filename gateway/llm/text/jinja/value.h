@@ -113,12 +113,15 @@ class Value {
 
 bool equal(const Value& a, const Value& b);
 
-// Python's str() and repr().
+// Python's str() and repr(). They and to_json throw std::invalid_argument for what exceeds kHeaviest when
+// printed.
 std::string to_text(const Value& value);
 std::string representation(const Value& value);
 
 struct JsonStyle {
-  int indent = -1;  // spaces per level; below 0: on one line, with ", " and ": "
+  int indent = -1;  // spaces per level; below 0: on one line
+  std::string item_separator = ", ";
+  std::string key_separator = ": ";
   bool sort_keys = false;
   bool ascii = false;  // write other characters as \u escapes
 };

@@ -16,10 +16,11 @@ namespace {
 using ::testing::HasSubstr;
 
 Result<std::string> render(std::string_view source, const jinja::Dict& variables = {},
-                           const jinja::RenderLimits& limits = {}) {
+                           const jinja::RenderLimits& limits = {},
+                           const jinja::StrftimeNow& strftime_now = {}) {
   const auto parsed = ChatTemplate::parse(source);
   if (!parsed) return fail(parsed.error());
-  return parsed->render(variables, limits);
+  return parsed->render(variables, limits, strftime_now);
 }
 
 std::string refusal(std::string_view source, const jinja::RenderLimits& limits = {}) {
@@ -35,7 +36,8 @@ TEST(ChatTemplate, RendersAsJinja2Does) {
   for (const jinja::Value& golden : *goldens->list()) {
     const jinja::Dict& entry = *golden.dict();
     const std::string& source = *entry.find("template")->text();
-    const auto rendered = render(source, *entry.find("variables")->dict());
+    const auto rendered = render(source, *entry.find("variables")->dict(), {},
+                                 [](std::string_view format) { return "at " + std::string(format); });
     if (const jinja::Value* expected = entry.find("output")) {
       EXPECT_EQ(rendered ? *rendered : "error: " + rendered.error().detail(), *expected->text()) << source;
     } else {
@@ -43,7 +45,7 @@ TEST(ChatTemplate, RendersAsJinja2Does) {
     }
     ++compared;
   }
-  EXPECT_GT(compared, 50);
+  EXPECT_GE(compared, 120);
 }
 
 TEST(ChatTemplate, WhatTheSubsetLacksIsRefusedAtLoadWithItsLine) {
@@ -124,6 +126,80 @@ TEST(ChatTemplate, TimeAndMemoryAreLimited) {
   EXPECT_THAT(refusal(long_text + "{{ t | replace('x', t) }}"), HasSubstr("too long"));
   EXPECT_THAT(refusal(long_text + "{% for i in range(10000) %}{% if t == t %}{% endif %}{% endfor %}"),
               HasSubstr("too many steps"));
+}
+
+// What is cheap to ask for and dear to do: each would take minutes or gigabytes if its cost were not counted.
+TEST(ChatTemplate, WhatATemplateAsksForIsCountedByWhatItCosts) {
+  const std::string text = "{% set t = 'x' * 1000000 %}";
+  const std::string big = text + "{% set t = t + t %}{% set t = t + t %}";
+  const std::string list = "{% set l = range(30000) | list %}";
+  const auto often = [](const std::string& body) {
+    return "{% for i in range(100000) %}" + body + "{% endfor %}";
+  };
+  const auto expect_refused = [](const std::string& source, const char* why) {
+    EXPECT_THAT(refusal(source, {.steps = 400'000}), HasSubstr(why)) << source.substr(0, 300);
+  };
+  const char* const steps = "too many steps";
+  expect_refused(big + often("{% set kept %}{{ t }}{% endset %}"), steps);
+  expect_refused(text + often("{% for c in t %}{% break %}{% endfor %}"), steps);
+  expect_refused(text + often("{{ t | first }}"), steps);
+  expect_refused(text + often("{{ t[::2] | length }}"), steps);
+  expect_refused(text + often("{{ t[500000] }}"), steps);
+  expect_refused(text + often("{{ '' if 'y' in t }}"), steps);
+  expect_refused(text + often("{{ t.count('y') }}"), steps);
+  expect_refused(text + often("{{ 'y'.replace('y', 'z', t | length) }}"), steps);
+  expect_refused(list + often("{{ ''.startswith(l) }}"), steps);
+  expect_refused(list + often("{{ l | select('in', l) | first }}"), steps);
+  expect_refused(list + often("{{ l | max }}"), steps);
+  expect_refused(list + often("{{ l == l }}"), steps);
+  expect_refused(list + "{{ l | unique | first }}", steps);
+  expect_refused(list + text + "{{ l | map('default', t) | first }}", steps);
+  expect_refused("{{ range(10000) | map('string') | map('replace', '', 'x' * 1000000) | first }}", steps);
+  expect_refused(text + "{{ ['y'] | map('trim', t) | first }}", "strip: too many characters");
+  expect_refused(
+      "{{ ['xx', 'xx', 'xx', 'xx'] | map('replace', 'x', 'y' * 1000000) | map('replace', 'y', "
+      "'zzzzzzzzzzzzzzzzzzzz') "
+      "| list | length }}",
+      "too large");
+  std::string deep = "range(10000) | list";
+  for (int i = 0; i < 35; ++i)
+    deep = "[" + deep + "]";
+  expect_refused("{% set n = " + deep +
+                     " %}{% set n = [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[n]]]]]]]]]]]]]]]]]]]]]]]]]]]]]] %}"
+                     "{% for i in range(13) %}{{ n | tojson(indent=16) }}{% endfor %}",
+                 "too");
+}
+
+TEST(ChatTemplate, LookingForAPartThatNearlyMatchesEverywhereIsLinear) {
+  const std::string haystack =
+      "{% set t = 'x' * 1000000 %}{% set t = t + t %}{% set t = t + t %}{% set p = 'x' * 500000 + 'y' %}";
+  EXPECT_EQ(render(haystack +
+                   "{{ p in t }}{{ t.find(p) }}{{ t.rfind(p) }}{{ t.count(p) }}{{ t.split(p) | length }}")
+                .value(),
+            "False-1-101");
+}
+
+TEST(ChatTemplate, ManyVariablesAreFoundAsFastAsFew) {
+  std::string source;
+  for (int i = 0; i < 20000; ++i)
+    source += "{%set v" + std::to_string(i) + "=v0%}";
+  EXPECT_EQ(render(source + "{{ v19999 is defined }}").value(), "False");
+}
+
+TEST(ChatTemplate, AMegabyteOfConversationIsRendered) {
+  jinja::Dict message;
+  message.set("role", "user");
+  message.set("content", std::string(4 << 20, 'x') + "</think>");
+  jinja::Dict variables;
+  variables.set("messages", jinja::List{message});
+  const auto rendered = render(
+      "{% for m in messages %}{% if m.content is string and '</think>' in m.content and not "
+      "m.content.startswith('<') %}"
+      "{{ m.content.split('</think>')[0] | trim }}{{ m.content.split('</think>')[-1].lstrip('\\n') }}{% "
+      "endif %}{% endfor %}",
+      variables);
+  ASSERT_TRUE(rendered.has_value()) << rendered.error().detail();
+  EXPECT_EQ(rendered->size(), std::size_t{4} << 20);
 }
 
 TEST(ChatTemplate, TheTimeOfDayIsTheCallers) {

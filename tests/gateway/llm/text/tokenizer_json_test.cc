@@ -54,6 +54,11 @@ INSTANTIATE_TEST_SUITE_P(
         Broken{"id", R"("vocab": {)", R"("vocab": {"zzzzz": 5000000, )", "token id"},
         Broken{"id_type", R"("vocab": {)", R"("vocab": {"zzzzz": "1", )", "token id"},
         Broken{"same_id", R"("vocab": {)", R"("vocab": {"zzzzz": 5, )", "two tokens have the id 5"},
+        Broken{"same_added_id", R"("added_tokens": [{"id": )", R"("added_tokens": [{"id": 97, "x": )",
+               "two tokens have the id 97"},
+        Broken{"text_left_out", R"({"Sequence": {"id": "A", "type_id": 0}})",
+               R"({"SpecialToken": {"id": "<|endoftext|>", "type_id": 0}})", "leaves the text out"},
+        Broken{"single_byte", R"("Regex": "(?i:)", R"("Regex": "\\C|(?i:)", "split pattern does not compile"},
         Broken{"missing_byte", R"("a": )", R"("aaaaa": )", "no token for byte 97"},
         Broken{"merge_form", R"("merges": [)", R"("merges": [["a"], )", "merge 0 is neither"},
         Broken{"merge_unknown", R"("merges": [)", R"("merges": ["zq zq", )", "merge 0 names a token outside"},
@@ -66,6 +71,28 @@ TEST_P(BrokenTokenizer, IsRefusedByName) {
   const Error error = spec ? Tokenizer::build(std::move(*spec)).error() : spec.error();
   EXPECT_EQ(error.kind, ErrorKind::kConfig);
   EXPECT_THAT(error.detail(), HasSubstr(GetParam().message));
+}
+
+TEST(TokenizerJson, ATokenThatIsLookedForAfterNormalizationIsNormalizedItself) {
+  const std::string json = read_text_file(fixture("qwen_style.tokenizer.json"), 1 << 20).value();
+  const auto tokenizer = Tokenizer::build(
+      parse_tokenizer_json(
+          replaced(
+              json, R"("added_tokens": [)",
+              R"("added_tokens": [{"id": 2000, "content": "cafe\u0301!", "special": false, "normalized": true}, )"))
+          .value());
+  for (const std::string text : {"cafe\u0301!", "caf\u00e9!"}) {
+    const auto tokens = tokenizer->encode(text, {.add_special_tokens = false}).value();
+    EXPECT_EQ(tokens, std::vector<TokenId>{2000}) << text;
+  }
+  EXPECT_EQ(tokenizer->decode(std::vector<TokenId>{2000}, false), "cafe\u0301!");
+}
+
+TEST(TokenizerJson, APatternThatMovesWhereItsMatchBeginsLosesNoText) {
+  const std::string json = read_text_file(fixture("qwen_style.tokenizer.json"), 1 << 20).value();
+  const auto tokenizer = Tokenizer::build(
+      parse_tokenizer_json(replaced(json, R"("Regex": "(?i:)", R"("Regex": "a\\Kb|(?i:)")).value());
+  EXPECT_EQ(tokenizer->decode(tokenizer->encode("ab ab").value(), true), "ab ab");
 }
 
 TEST(TokenizerJson, AMissingFileIsNamed) {
