@@ -4,15 +4,17 @@
 #include <exception>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "backends/worker/api/api.h"
-#include "backends/worker/device/cpu_device.h"
+#include "backends/worker/device/make_device.h"
 #include "backends/worker/engine/load_engine.h"
 #include "backends/worker/flags.h"
+#include "backends/worker/model/placement.h"
 #include "backends/worker/port_reservation.h"
 #include "backends/worker/stderr_log.h"
 #include "gateway/http/server.h"
@@ -35,6 +37,17 @@ EngineOptions engine_options(const Flags& flags) {
   options.max_num_seqs = flags.max_num_seqs;
   options.max_num_batched_tokens = flags.max_num_batched_tokens;
   options.step_interval = std::chrono::milliseconds(flags.step_interval_ms);
+  return options;
+}
+
+DeviceOptions device_options(const Flags& flags, const ModelConfig& model) {
+  DeviceOptions options;
+  if (flags.device == "cpu") options.kind = DeviceKind::kCpu;
+  if (flags.device == "cuda") options.kind = DeviceKind::kCuda;
+  options.precision = precision_for(flags.dtype, model);
+  options.threads = flags.threads > 0 ? static_cast<std::size_t>(flags.threads)
+                                      : threads_for(model, std::thread::hardware_concurrency());
+  options.pin = flags.pin;
   return options;
 }
 
@@ -104,9 +117,9 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
   Result<PortReservation> reserved = PortReservation::take(address);
   if (!reserved) return fail(std::move(reserved.error()));
 
-  CpuDevice device;
+  const auto device = make_device(device_options(flags, load_model_config(flags.model)));
   SteadyClock clock;
-  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), device, clock);
+  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), *device, clock);
   Result<ServedModel> model = load_served_model(flags.model, loaded.generation);
   if (!model) return fail(std::move(model.error()));
   model->root = flags.model;
@@ -128,6 +141,7 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
                   std::chrono::seconds(flags.shutdown_timeout_s));
   log.info("listening", {{"address", where},
                          {"model", model->names.front()},
+                         {"device", device->name()},
                          {"max_model_len", model->max_model_len},
                          {"kv_cache_tokens", loaded.engine->stats().kv_capacity_tokens}});
   loop.run();
