@@ -90,7 +90,7 @@ std::unique_ptr<KvBlocks> CpuDevice::allocate_kv(const KvShape& shape) {
 }
 
 void CpuDevice::read(const Buffer& from, std::size_t offset, std::span<float> values) {
-  std::memcpy(values.data(), from.data() + offset, values.size_bytes());
+  std::copy_n(from.data() + offset, values.size(), values.begin());
 }
 
 template <typename Body>

@@ -83,7 +83,7 @@ INSTANTIATE_TEST_SUITE_P(Versions, ShippedLogits,
                          });
 
 // bfloat16 also rounds keys and values, and with some products their input.
-TEST_P(ShippedLogits, EqualTheFloat64ForwardPassOfNumPyWithinATenThousandthAndInBfloat16WithinATenth) {
+TEST_P(ShippedLogits, EqualTheFloat64ForwardPassOfNumPyWithinATenThousandthAndInBfloat16WithinAFifth) {
   const auto& [version, sequence] = GetParam();
   const auto model = source("backends/worker/models/tiny") / version;
   std::vector<std::int32_t> ids{1, 442, 266, 13, 75, 545, 114, 36, 2, 13, 1, 100, 405, 804, 296, 119, 13};
@@ -95,7 +95,7 @@ TEST_P(ShippedLogits, EqualTheFloat64ForwardPassOfNumPyWithinATenThousandthAndIn
   }
   const std::vector<double> expected = reference_logits(model, ids);
   for (const DeviceCase& device : device_cases()) {
-    const double tolerance = device.precision == Precision::kFloat32 ? 1e-4 : 0.1;
+    const double tolerance = device.precision == Precision::kFloat32 ? 1e-4 : 0.2;
     const std::vector<float> logits = engine_logits(*device.make(), model, ids);
     ASSERT_EQ(expected.size(), logits.size())
         << "the reference needs /usr/bin/python3 with NumPy (scripts/setup)";
