@@ -148,9 +148,19 @@ std::optional<int> parse_flags(int argc, char** argv, Flags& flags) {
   app.add_option("--max-num-batched-tokens", flags.max_num_batched_tokens, "Tokens computed in one step")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  app.add_option("--dtype", flags.dtype, "What is computed in; auto is float32")
-      ->check(CLI::IsMember({"auto", "float32"}))
+  app.add_option(
+         "--dtype", flags.dtype,
+         "What weights and the KV cache are kept in; auto is bfloat16 for bfloat16 checkpoints with a "
+         "hidden size\nabove 512, float32 for all others")
+      ->check(CLI::IsMember({"auto", "float32", "bfloat16"}))
       ->capture_default_str();
+  app.add_option("--device", flags.device, "What computes; auto is the processor in a build without CUDA")
+      ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+      ->capture_default_str();
+  app.add_option("--threads", flags.threads,
+                 "Threads that compute [1 up to a hidden size of 512, above it one fewer than processors]")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--pin", flags.pin, "Keep each thread that computes on a processor of its own");
   app.add_option("--api-key", flags.api_keys, "Keys of which requests to /v1 must bear one")
       ->expected(1, -1)
       ->envname("VLLM_API_KEY");

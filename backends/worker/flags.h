@@ -19,6 +19,9 @@ struct Flags {
   std::uint16_t port = 8000;
   std::string uds;  // instead of host and port, if not empty
   std::string dtype = "auto";
+  std::string device = "auto";
+  std::int32_t threads = 0;  // 0: what fits the model
+  bool pin = false;
   std::int32_t max_model_len = 0;  // 0: the checkpoint's
   std::int32_t max_num_seqs = 32;
   std::int32_t max_num_batched_tokens = 512;

@@ -5,16 +5,18 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "backends/worker/api/api.h"
-#include "backends/worker/device/cpu_device.h"
+#include "backends/worker/device/make_device.h"
 #include "backends/worker/engine/faulty_runner.h"
 #include "backends/worker/engine/load_engine.h"
 #include "backends/worker/flags.h"
+#include "backends/worker/model/placement.h"
 #include "backends/worker/port_reservation.h"
 #include "backends/worker/stderr_log.h"
 #include "gateway/http/server.h"
@@ -54,6 +56,17 @@ ApiOptions api_options(const Flags& flags) {
           .force_include_usage = flags.force_include_usage,
           .tokens_as_ids = flags.tokens_as_ids,
           .faults = flags.faults.api};
+}
+
+DeviceOptions device_options(const Flags& flags, const ModelConfig& model) {
+  DeviceOptions options;
+  if (flags.device == "cpu") options.kind = DeviceKind::kCpu;
+  if (flags.device == "cuda") options.kind = DeviceKind::kCuda;
+  options.precision = precision_for(flags.dtype, model);
+  options.threads = flags.threads > 0 ? static_cast<std::size_t>(flags.threads)
+                                      : threads_for(model, std::thread::hardware_concurrency());
+  options.pin = flags.pin;
+  return options;
 }
 
 ServerOptions server_options() {
@@ -136,14 +149,14 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
   Result<PortReservation> reserved = PortReservation::take(address);
   if (!reserved) return fail(std::move(reserved.error()));
 
-  CpuDevice device;
+  const auto device = make_device(device_options(flags, load_model_config(flags.model)));
   SteadyClock clock;
   const auto gate = std::make_shared<FreezeGate>();
   const auto with_faults = [&](std::unique_ptr<ModelRunner> model) -> std::unique_ptr<ModelRunner> {
     if (!flags.faults.engine.any()) return model;
     return std::make_unique<FaultyRunner>(std::move(model), flags.faults.engine, clock, gate);
   };
-  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), device, clock, with_faults);
+  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), *device, clock, with_faults);
   Result<ServedModel> model =
       load_served_model(flags.model, flags.ignore_generation_config ? GenerationConfig{} : loaded.generation);
   if (!model) return fail(std::move(model.error()));
@@ -166,6 +179,7 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
                   std::chrono::seconds(flags.shutdown_timeout_s), *gate);
   log.info("listening", {{"address", where},
                          {"model", model->names.front()},
+                         {"device", device->name()},
                          {"max_model_len", model->max_model_len},
                          {"kv_cache_tokens", loaded.engine->stats().kv_capacity_tokens}});
   loop.run();

@@ -39,6 +39,8 @@ RULES = [
          "gateway/app/gateway.cc": "starts the shards' threads",
          "backends/worker/engine/engine.h": "the engine's step loop has a thread of its own",
          "backends/worker/engine/engine.cc": "the engine's step loop has a thread of its own",
+         "backends/worker/device/thread_team.h": "the threads that compute with the engine's",
+         "backends/worker/device/thread_team.cc": "the threads that compute with the engine's",
          "tests/gateway/app/log_sink_test.cc": "a sink takes lines from any thread",
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
          "tests/gateway/proxy/stream_places_test.cc": "shards share the limit",

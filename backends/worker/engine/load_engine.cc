@@ -12,9 +12,9 @@
 namespace sluice::worker {
 namespace {
 
-std::int32_t derived_blocks(const EngineOptions& options, const ModelConfig& model) {
-  const std::int64_t token_bytes =
-      2 * model.layers * model.kv_size() * static_cast<std::int64_t>(sizeof(float));
+std::int32_t derived_blocks(const EngineOptions& options, const ModelConfig& model, Precision precision) {
+  const std::int64_t value_bytes = precision == Precision::kFloat32 ? 4 : 2;
+  const std::int64_t token_bytes = 2 * model.layers * model.kv_size() * value_bytes;
   const std::int64_t affordable = options.kv_cache_bytes / (token_bytes * options.block_size);
   const std::int64_t per_sequence = (options.max_model_len + options.block_size - 1) / options.block_size;
   const std::int64_t wanted = per_sequence * options.max_num_seqs;
@@ -23,7 +23,8 @@ std::int32_t derived_blocks(const EngineOptions& options, const ModelConfig& mod
   return static_cast<std::int32_t>(std::max<std::int64_t>(1, std::min({affordable, wanted, most})));
 }
 
-void fill_in(EngineOptions& options, const ModelConfig& model, const GenerationConfig& generation) {
+void fill_in(EngineOptions& options, const ModelConfig& model, const GenerationConfig& generation,
+             Precision precision) {
   if (options.max_model_len == 0) options.max_model_len = static_cast<std::int32_t>(model.max_positions);
   if (options.max_model_len > model.max_positions) {
     throw std::invalid_argument("max_model_len " + std::to_string(options.max_model_len) +
@@ -32,7 +33,7 @@ void fill_in(EngineOptions& options, const ModelConfig& model, const GenerationC
   if (options.block_size < 1 || options.max_num_seqs < 1) {
     throw std::invalid_argument("block_size and max_num_seqs must be at least one");
   }
-  if (options.kv_blocks == 0) options.kv_blocks = derived_blocks(options, model);
+  if (options.kv_blocks == 0) options.kv_blocks = derived_blocks(options, model, precision);
   if (!options.eos_token_ids.empty()) return;
   options.eos_token_ids = model.eos_token_ids;
   for (const std::int32_t id : generation.eos_token_ids) {
@@ -50,7 +51,7 @@ LoadedEngine load_engine(const std::filesystem::path& directory, EngineOptions o
   LoadedEngine loaded;
   loaded.model = load_model_config(directory);
   loaded.generation = load_generation_config(directory);
-  fill_in(options, loaded.model, loaded.generation);
+  fill_in(options, loaded.model, loaded.generation, device.precision());
   Checkpoint checkpoint(directory);
   auto model = std::make_unique<Transformer>(loaded.model, checkpoint, options.max_model_len, device);
   std::unique_ptr<ModelRunner> runner = std::make_unique<TransformerRunner>(

@@ -23,7 +23,9 @@ void TransformerRunner::most_probable(std::span<std::int32_t> tokens) {
 }
 
 std::span<const float> TransformerRunner::logits(std::size_t output) {
-  model_->device().read(*workspace_.logits, output * row_.size(), row_);
+  const std::size_t offset = output * row_.size();
+  if (const float* all = model_->device().host_view(*workspace_.logits)) return {all + offset, row_.size()};
+  model_->device().read(*workspace_.logits, offset, row_);
   return row_;
 }
 

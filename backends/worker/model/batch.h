@@ -15,6 +15,7 @@ struct Batch {
   std::vector<std::int32_t> slots;      // where their keys and values are cached
   std::vector<SequenceRows> sequences;
   std::vector<std::int32_t> outputs;  // rows whose next token is wanted
+  std::vector<std::int32_t> hidden;   // rows whose final hidden state is wanted, for embeddings
 
   void clear() {
     tokens.clear();
@@ -22,6 +23,7 @@ struct Batch {
     slots.clear();
     sequences.clear();
     outputs.clear();
+    hidden.clear();
   }
 };
 

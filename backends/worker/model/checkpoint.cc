@@ -52,7 +52,7 @@ void Checkpoint::open(const std::filesystem::path& path) {
   }
 }
 
-std::vector<float> Checkpoint::take(const std::string& name, const std::vector<std::int64_t>& shape) {
+Checkpoint::Source Checkpoint::find(const std::string& name, const std::vector<std::int64_t>& shape) {
   const auto found = sources_.find(name);
   if (found == sources_.end()) {
     throw LoadError(directory_.string() + ": tensor " + name + " of shape " + shape_text(shape) +
@@ -64,7 +64,19 @@ std::vector<float> Checkpoint::take(const std::string& name, const std::vector<s
                     shape_text(shape) + " and has " + shape_text(entry->shape));
   }
   taken_.insert(name);
-  return files_[file].read(*entry);
+  return found->second;
+}
+
+std::vector<float> Checkpoint::take(const std::string& name, const std::vector<std::int64_t>& shape) {
+  const Source source = find(name, shape);
+  return files_[source.file].read(*source.entry);
+}
+
+RowSource Checkpoint::take_rows(const std::string& name, const std::vector<std::int64_t>& shape) {
+  return [this, source = find(name, shape), next = std::uint64_t{0}](std::span<float> values) mutable {
+    files_[source.file].read(*source.entry, next, values);
+    next += values.size();
+  };
 }
 
 void Checkpoint::check_all_taken() const {

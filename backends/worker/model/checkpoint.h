@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/worker/device/device.h"
 #include "backends/worker/model/safetensors.h"
 
 namespace sluice::worker {
@@ -23,6 +24,10 @@ class Checkpoint {
   // shapes, if it is missing or of another shape.
   std::vector<float> take(const std::string& name, const std::vector<std::int64_t>& shape);
 
+  // The same values bit by bit, for tensors of which no second copy should exist. Valid as long as the
+  // checkpoint; throws LoadError now as `take` does, and while it is read if the file has shrunk.
+  RowSource take_rows(const std::string& name, const std::vector<std::int64_t>& shape);
+
   // A tensor that may be there without being read.
   void ignore(const std::string& name) { taken_.insert(name); }
 
@@ -36,6 +41,7 @@ class Checkpoint {
   };
 
   void open(const std::filesystem::path& path);
+  Source find(const std::string& name, const std::vector<std::int64_t>& shape);
 
   std::filesystem::path directory_;
   std::vector<Safetensors> files_;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "backends/worker/device/bfloat16.h"
 #include "backends/worker/model/load_error.h"
 
 namespace sluice::worker {
@@ -107,10 +108,6 @@ float from_half(std::uint16_t half) {
   return std::bit_cast<float>(sign | (widened << 23) | (mantissa << 13));
 }
 
-float from_bf16(std::uint16_t value) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16);
-}
-
 }  // namespace
 
 std::string shape_text(const std::vector<std::int64_t>& shape) {
@@ -160,19 +157,27 @@ Safetensors::Safetensors(const std::filesystem::path& path) : file_(path) {
 
 std::vector<float> Safetensors::read(const TensorEntry& tensor) const {
   std::vector<float> values(tensor.elements);
-  if (tensor.dtype == DType::kF32) {
-    file_.read_at(tensor.offset, values.data(), tensor.elements * sizeof(float));
-    return values;
-  }
-  std::vector<std::uint16_t> block(std::min<std::uint64_t>(kReadBlock, tensor.elements));
-  for (std::uint64_t done = 0; done < tensor.elements; done += block.size()) {
-    const auto count = std::min<std::uint64_t>(block.size(), tensor.elements - done);
-    file_.read_at(tensor.offset + 2 * done, block.data(), 2 * count);
-    const auto convert = tensor.dtype == DType::kF16 ? from_half : from_bf16;
-    std::transform(block.begin(), block.begin() + static_cast<std::ptrdiff_t>(count),
-                   values.begin() + static_cast<std::ptrdiff_t>(done), convert);
-  }
+  read(tensor, 0, values);
   return values;
+}
+
+void Safetensors::read(const TensorEntry& tensor, std::uint64_t first, std::span<float> values) const {
+  if (tensor.dtype == DType::kF32) {
+    file_.read_at(tensor.offset + sizeof(float) * first, values.data(), values.size_bytes());
+    return;
+  }
+  std::vector<std::uint16_t> block(std::min(kReadBlock, values.size()));
+  for (std::size_t done = 0; done < values.size(); done += block.size()) {
+    const std::size_t count = std::min(block.size(), values.size() - done);
+    file_.read_at(tensor.offset + 2 * (first + done), block.data(), 2 * count);
+    const auto end = block.begin() + static_cast<std::ptrdiff_t>(count);
+    const auto to = values.begin() + static_cast<std::ptrdiff_t>(done);
+    if (tensor.dtype == DType::kF16) {
+      std::transform(block.begin(), end, to, from_half);
+    } else {
+      std::transform(block.begin(), end, to, from_bfloat16);
+    }
+  }
 }
 
 }  // namespace sluice::worker

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class Safetensors {
 
   // The values of a tensor of this file as f32. Throws LoadError if the file has shrunk since it was opened.
   std::vector<float> read(const TensorEntry& tensor) const;
+  // As many of them as `values` has room for, from the tensor's value `first` on.
+  void read(const TensorEntry& tensor, std::uint64_t first, std::span<float> values) const;
 
  private:
   File file_;

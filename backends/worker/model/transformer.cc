@@ -14,20 +14,15 @@ std::size_t product(std::int64_t a, std::int64_t b) {
 Transformer::Transformer(const ModelConfig& config, Checkpoint& checkpoint, std::int64_t positions,
                          Device& device)
     : config_(config), device_(device) {
-  const std::int64_t vocab = config_.vocab_size;
-  const std::int64_t hidden = config_.hidden_size;
-  const auto matrix = [&](const std::string& name) {
-    return device_.upload_matrix(checkpoint.take(name, {vocab, hidden}), product(vocab, 1),
-                                 product(hidden, 1));
-  };
-  embedding_ = matrix("model.embed_tokens.weight");
+  embedding_ = load_table(checkpoint, "model.embed_tokens.weight",
+                          config_.tied_embeddings ? MatrixUse::kBoth : MatrixUse::kLookups);
   for (std::int64_t i = 0; i < config_.layers; ++i)
     layers_.push_back(load_layer(checkpoint, i));
-  final_norm_ = load_vector(checkpoint, "model.norm.weight", hidden);
+  final_norm_ = load_vector(checkpoint, "model.norm.weight", config_.hidden_size);
   if (config_.tied_embeddings) {
     checkpoint.ignore("lm_head.weight");  // some writers store the tied weight twice
   } else {
-    head_ = matrix("lm_head.weight");
+    head_ = load_table(checkpoint, "lm_head.weight", MatrixUse::kProducts);
   }
   checkpoint.check_all_taken();
 
@@ -36,11 +31,19 @@ Transformer::Transformer(const ModelConfig& config, Checkpoint& checkpoint, std:
   sines_ = device_.upload(table.sines);
 }
 
+std::unique_ptr<Matrix> Transformer::load_table(Checkpoint& checkpoint, const std::string& name,
+                                                MatrixUse use) const {
+  const std::int64_t vocab = config_.vocab_size;
+  const std::int64_t hidden = config_.hidden_size;
+  return device_.upload_matrix(product(vocab, 1), product(hidden, 1), use,
+                               checkpoint.take_rows(name, {vocab, hidden}));
+}
+
 Transformer::Linear Transformer::load_linear(Checkpoint& checkpoint, const std::string& name,
                                              std::int64_t outputs, std::int64_t inputs, bool bias) const {
   Linear linear;
-  linear.weight = device_.upload_matrix(checkpoint.take(name + ".weight", {outputs, inputs}),
-                                        product(outputs, 1), product(inputs, 1));
+  linear.weight = device_.upload_matrix(product(outputs, 1), product(inputs, 1), MatrixUse::kProducts,
+                                        checkpoint.take_rows(name + ".weight", {outputs, inputs}));
   if (bias) linear.bias = load_vector(checkpoint, name + ".bias", outputs);
   return linear;
 }
@@ -77,12 +80,10 @@ Transformer::Layer Transformer::load_layer(Checkpoint& checkpoint, std::int64_t 
 
 KvCache Transformer::make_kv_cache(std::int32_t blocks, std::int32_t block_size) const {
   KvCache cache;
-  cache.block_size = block_size;
-  const std::size_t size = product(blocks, block_size) * product(config_.kv_size(), 1);
-  for (std::int64_t i = 0; i < config_.layers; ++i) {
-    cache.keys.push_back(device_.allocate(size));
-    cache.values.push_back(device_.allocate(size));
-  }
+  const KvShape shape{blocks, block_size, static_cast<std::int32_t>(config_.kv_heads),
+                      static_cast<std::int32_t>(config_.head_dim)};
+  for (std::int64_t i = 0; i < config_.layers; ++i)
+    cache.layers.push_back(device_.allocate_kv(shape));
   return cache;
 }
 
@@ -99,6 +100,7 @@ Workspace Transformer::make_workspace(std::int32_t rows, std::int32_t outputs) c
   workspace.gate = buffer(config_.intermediate_size);
   workspace.up = buffer(config_.intermediate_size);
   workspace.last = device_.allocate(product(outputs, config_.hidden_size));
+  workspace.states = buffer(config_.hidden_size);
   workspace.logits = device_.allocate(product(outputs, config_.vocab_size));
   return workspace;
 }
@@ -114,41 +116,44 @@ Buffer& Transformer::forward(const Batch& batch, KvCache& cache, Workspace& work
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     device_.rms_norm(*workspace.hidden, rows, *layer.input_norm, epsilon, *workspace.normed);
-    attend(layer, batch, *cache.keys[i], *cache.values[i], cache.block_size, workspace);
+    attend(layer, batch, *cache.layers[i], workspace);
     device_.add(*workspace.hidden, *workspace.projected, rows * product(config_.hidden_size, 1));
     device_.rms_norm(*workspace.hidden, rows, *layer.attention_norm, epsilon, *workspace.normed);
     feed_forward(layer, rows, workspace);
     device_.add(*workspace.hidden, *workspace.projected, rows * product(config_.hidden_size, 1));
   }
   // Only the rows that are asked for pass the head: it is the largest matrix of a small model.
-  const std::size_t outputs = batch.outputs.size();
-  device_.gather(*workspace.hidden, batch.outputs, product(config_.hidden_size, 1), *workspace.last);
-  device_.rms_norm(*workspace.last, outputs, *final_norm_, epsilon, *workspace.last);
-  device_.matmul(*workspace.last, outputs, head_ ? *head_ : *embedding_, nullptr, *workspace.logits);
+  take_states(batch.outputs, *workspace.hidden, *workspace.last);
+  device_.matmul(*workspace.last, batch.outputs.size(), head_ ? *head_ : *embedding_, nullptr,
+                 *workspace.logits);
+  take_states(batch.hidden, *workspace.hidden, *workspace.states);
   return *workspace.logits;
 }
 
-void Transformer::attend(const Layer& layer, const Batch& batch, Buffer& keys, Buffer& values,
-                         std::int32_t block_size, Workspace& workspace) {
+void Transformer::take_states(const std::vector<std::int32_t>& rows, const Buffer& hidden, Buffer& out) {
+  if (rows.empty()) return;
+  device_.gather(hidden, rows, product(config_.hidden_size, 1), out);
+  device_.rms_norm(out, rows.size(), *final_norm_, static_cast<float>(config_.rms_norm_eps), out);
+}
+
+void Transformer::attend(const Layer& layer, const Batch& batch, KvBlocks& cache, Workspace& workspace) {
   const std::size_t rows = batch.tokens.size();
-  const HeadShape shape{static_cast<std::int32_t>(config_.heads), static_cast<std::int32_t>(config_.kv_heads),
-                        static_cast<std::int32_t>(config_.head_dim)};
+  const auto heads = static_cast<std::int32_t>(config_.heads);
+  const auto kv_heads = static_cast<std::int32_t>(config_.kv_heads);
+  const auto head_dim = static_cast<std::int32_t>(config_.head_dim);
   apply(layer.query, *workspace.normed, rows, *workspace.queries);
   apply(layer.key, *workspace.normed, rows, *workspace.keys);
   apply(layer.value, *workspace.normed, rows, *workspace.values);
   if (config_.head_norms) {
     const auto epsilon = static_cast<float>(config_.rms_norm_eps);
-    device_.rms_norm(*workspace.queries, rows * product(shape.heads, 1), *layer.query_norm, epsilon,
+    device_.rms_norm(*workspace.queries, rows * product(heads, 1), *layer.query_norm, epsilon,
                      *workspace.queries);
-    device_.rms_norm(*workspace.keys, rows * product(shape.kv_heads, 1), *layer.key_norm, epsilon,
-                     *workspace.keys);
+    device_.rms_norm(*workspace.keys, rows * product(kv_heads, 1), *layer.key_norm, epsilon, *workspace.keys);
   }
-  device_.rope(*workspace.queries, batch.positions, shape.heads, shape.head_dim, *cosines_, *sines_);
-  device_.rope(*workspace.keys, batch.positions, shape.kv_heads, shape.head_dim, *cosines_, *sines_);
-  device_.write_kv(*workspace.keys, batch.slots, product(config_.kv_size(), 1), keys);
-  device_.write_kv(*workspace.values, batch.slots, product(config_.kv_size(), 1), values);
-  device_.attention(*workspace.queries, keys, values, shape, block_size, batch.sequences,
-                    *workspace.attended);
+  device_.rope(*workspace.queries, batch.positions, heads, head_dim, *cosines_, *sines_);
+  device_.rope(*workspace.keys, batch.positions, kv_heads, head_dim, *cosines_, *sines_);
+  device_.write_kv(*workspace.keys, *workspace.values, batch.slots, cache);
+  device_.attention(*workspace.queries, heads, cache, batch.sequences, *workspace.attended);
   apply(layer.output, *workspace.attended, rows, *workspace.projected);
 }
 

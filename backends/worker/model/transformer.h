@@ -11,16 +11,15 @@
 
 namespace sluice::worker {
 
-// Keys and values of all cached tokens, one pair of buffers per layer, [slots, kv_heads * head_dim].
+// Keys and values of all cached tokens.
 struct KvCache {
-  std::int32_t block_size = 0;
-  std::vector<std::unique_ptr<Buffer>> keys;
-  std::vector<std::unique_ptr<Buffer>> values;
+  std::vector<std::unique_ptr<KvBlocks>> layers;
 };
 
 // Activations of one step. Allocated once for the largest step, so that serving allocates nothing.
 struct Workspace {
   std::unique_ptr<Buffer> hidden, normed, queries, keys, values, attended, projected, gate, up, last, logits;
+  std::unique_ptr<Buffer> states;  // room for the final hidden states of every row
 };
 
 // A decoder of the Llama family (Llama, Qwen2, Qwen3): its weights on a device, and one forward pass for all
@@ -35,7 +34,8 @@ class Transformer {
   Workspace make_workspace(std::int32_t rows, std::int32_t outputs) const;
 
   // Computes and caches the batch's tokens and returns the logits, [batch.outputs, vocab_size], in
-  // workspace.logits. Every position before a sequence's first must be in the cache already.
+  // workspace.logits; the hidden states behind the final norm, [batch.hidden, hidden_size], are in
+  // workspace.states then. Every position before a sequence's first must be in the cache already.
   Buffer& forward(const Batch& batch, KvCache& cache, Workspace& workspace);
 
   const ModelConfig& config() const noexcept { return config_; }
@@ -56,8 +56,9 @@ class Transformer {
   std::unique_ptr<Buffer> load_vector(Checkpoint& checkpoint, const std::string& name,
                                       std::int64_t size) const;
   Layer load_layer(Checkpoint& checkpoint, std::int64_t index) const;
-  void attend(const Layer& layer, const Batch& batch, Buffer& keys, Buffer& values, std::int32_t block_size,
-              Workspace& workspace);
+  std::unique_ptr<Matrix> load_table(Checkpoint& checkpoint, const std::string& name, MatrixUse use) const;
+  void attend(const Layer& layer, const Batch& batch, KvBlocks& cache, Workspace& workspace);
+  void take_states(const std::vector<std::int32_t>& rows, const Buffer& hidden, Buffer& out);
   void feed_forward(const Layer& layer, std::size_t rows, Workspace& workspace);
   void apply(const Linear& linear, const Buffer& in, std::size_t rows, Buffer& out);
 

@@ -120,10 +120,21 @@ TEST(WorkerFlags, FaultsAreNamed) {
   }
 }
 
+TEST(WorkerFlags, SayWhereAndInWhatTheModelIsComputed) {
+  Flags flags;
+  EXPECT_EQ(parse({"dir", "--dtype", "bfloat16", "--device", "cuda", "--threads", "3", "--pin"}, flags), -1);
+  EXPECT_EQ(flags.dtype, "bfloat16");
+  EXPECT_EQ(flags.device, "cuda");
+  EXPECT_EQ(flags.threads, 3);
+  EXPECT_TRUE(flags.pin);
+}
+
 TEST(WorkerFlags, WhatIsWrongEndsTheProgram) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
                                                 {"dir", "--port", "70000"},
                                                 {"dir", "--dtype", "float8"},
+                                                {"dir", "--device", "abacus"},
+                                                {"dir", "--threads", "0"},
                                                 {"dir", "--max-model-len", "long"},
                                                 {"dir", "--max-model-len", "0"},
                                                 {"dir", "--scheduling-policy", "fair"},

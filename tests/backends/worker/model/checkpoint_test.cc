@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "backends/worker/device/cpu_device.h"
 #include "backends/worker/model/load_error.h"
@@ -83,6 +86,26 @@ TEST_F(CheckpointDirectory, TensorsAreGatheredFromAllFilesOfAnIndex) {
   EXPECT_THROW(checkpoint.check_all_taken(), LoadError);
   EXPECT_EQ(checkpoint.take("y", {2}).size(), 2u);
   checkpoint.check_all_taken();
+}
+
+TEST_F(CheckpointDirectory, ATensorTakenPieceByPieceIsTheTensor) {
+  for (const char* name : {"llama_f32", "qwen2_bf16", "qwen3_f16"}) {
+    Checkpoint checkpoint(fixture_directory(name));
+    const ModelConfig config = load_model_config(fixture_directory(name));
+    const std::vector<std::int64_t> shape{config.intermediate_size, config.hidden_size};
+    const auto whole = checkpoint.take("model.layers.0.mlp.up_proj.weight", shape);
+    const RowSource rows = checkpoint.take_rows("model.layers.0.mlp.up_proj.weight", shape);
+    std::vector<float> pieces(whole.size());
+    const auto columns = static_cast<std::size_t>(config.hidden_size);
+    for (std::size_t done = 0; done < pieces.size();) {
+      const std::size_t count = std::min(7 * columns, pieces.size() - done);
+      rows(std::span(pieces).subspan(done, count));
+      done += count;
+    }
+    EXPECT_EQ(pieces, whole) << name;
+  }
+  Checkpoint checkpoint(fixture_directory("llama_f32"));
+  EXPECT_THROW(checkpoint.take_rows("model.layers.0.mlp.up_proj.weight", {1, 1}), LoadError);
 }
 
 TEST_F(CheckpointDirectory, AnIndexMayNotPointOutsideTheCheckpoint) {
