@@ -99,6 +99,11 @@ void add_api_flags(CLI::App& app, Flags& flags) {
       ->check(CLI::IsMember({"auto", "vllm"}))
       ->default_str("auto");
   app.add_option("--response-role", flags.response_role, "The role of chat answers")->capture_default_str();
+  CLI::Option* parser = app.add_option("--tool-call-parser", flags.tool_call_parser,
+                                       "The form in which the model writes tool calls: hermes (Qwen's too)");
+  parser->check(CLI::IsMember({"hermes"}));
+  app.add_flag("--enable-auto-tool-choice", flags.auto_tool_choice, "Read tool calls out of answers")
+      ->needs(parser);
   app.add_option("--max-logprobs", flags.max_logprobs, "Most probable tokens that may be asked for; -1: all")
       ->check(CLI::Range(-1, 1 << 20))
       ->capture_default_str();

@@ -34,6 +34,8 @@ struct Flags {
   bool ignore_generation_config = false;  // --generation-config vllm
   std::string response_role = "assistant";
   std::int64_t max_logprobs = 20;
+  bool auto_tool_choice = false;
+  std::string tool_call_parser;
   std::int64_t stream_interval = 1;
   bool request_id_headers = false;
   bool prompt_tokens_details = false;

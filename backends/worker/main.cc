@@ -51,6 +51,7 @@ ApiOptions api_options(const Flags& flags) {
           .response_role = flags.response_role,
           .max_logprobs = flags.max_logprobs,
           .stream_interval = flags.stream_interval,
+          .reads_tools = flags.auto_tool_choice,
           .request_id_headers = flags.request_id_headers,
           .prompt_tokens_details = flags.prompt_tokens_details,
           .force_include_usage = flags.force_include_usage,

@@ -80,6 +80,27 @@ void write_logprobs(JsonWriter& json, const AnswerPart& part) {
   }
 }
 
+// `streamed`: parts of calls, which say what they are a part of.
+void write_tool_calls(JsonWriter& json, const std::vector<ToolCallPart>& calls, bool streamed) {
+  json.key("tool_calls");
+  json.begin_array();
+  for (const ToolCallPart& call : calls) {
+    json.begin_object();
+    if (!call.id.empty()) {
+      json.member("id", call.id);
+      json.member("type", "function");
+    }
+    if (streamed) json.member("index", call.index);
+    json.key("function");
+    json.begin_object();
+    if (!call.name.empty()) json.member("name", call.name);
+    json.member("arguments", call.arguments);
+    json.end_object();
+    json.end_object();
+  }
+  json.end_array();
+}
+
 // One event of the stream around one JSON object.
 class Frame {
  public:
@@ -137,9 +158,11 @@ std::string ChatFormat::whole(const AnswerIdentity& identity, std::span<const An
     json.key("message");
     json.begin_object();
     json.member("role", role_);
-    json.member("content", part.text);
+    const bool only_calls = part.tool_calls != nullptr && part.text.empty();
+    json.member("content", only_calls ? std::nullopt : std::optional(part.text));
     for (const std::string_view name : {"refusal", "annotations", "audio", "function_call", "reasoning"})
       json.member(name, nullptr);
+    if (part.tool_calls != nullptr) write_tool_calls(json, *part.tool_calls, false);
     json.end_object();
     write_logprobs(json, part);
     write_finish(json, part.ending);
@@ -187,7 +210,8 @@ void ChatFormat::frame(const AnswerIdentity& identity, const AnswerPart& part, b
   json.member("index", part.index);
   json.key("delta");
   json.begin_object();
-  json.member("content", part.text);
+  if (part.tool_calls == nullptr || !part.text.empty()) json.member("content", part.text);
+  if (part.tool_calls != nullptr) write_tool_calls(json, *part.tool_calls, true);
   json.end_object();
   write_logprobs(json, part);
   write_finish(json, part.ending);

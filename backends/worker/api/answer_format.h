@@ -30,6 +30,14 @@ struct AnswerIdentity {
   std::string_view fingerprint;
 };
 
+// A tool call, or what a frame adds to one: the id and the name come with its first part.
+struct ToolCallPart {
+  std::size_t index = 0;
+  std::string id;    // empty behind the first part
+  std::string name;  // likewise
+  std::string arguments;
+};
+
 // A part of one answer as a frame of the stream carries it, or the whole of it.
 struct AnswerPart {
   std::int32_t index = 0;
@@ -39,7 +47,8 @@ struct AnswerPart {
   const TokenIds* token_ids = nullptr;
   const std::vector<NamedLogprobs>* logprobs = nullptr;  // null where the request did not ask
   const std::vector<NamedLogprobs>* prompt_logprobs = nullptr;
-  const Ending* ending = nullptr;  // in the last part
+  const std::vector<ToolCallPart>* tool_calls = nullptr;  // null or not empty
+  const Ending* ending = nullptr;                         // in the last part
   std::optional<Usage> usage = {};
 };
 

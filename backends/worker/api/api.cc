@@ -326,7 +326,7 @@ std::optional<ApiError> Api::add_prompt(GenerationPlan& plan, const GenerationFi
 Parsed<GenerationPlan> Api::plan_chat(ServerStream& stream, const ChatRequest& request) {
   const Conversation& conversation = request.conversation;
   if (auto error = unknown_model(request.fields.model)) return std::unexpected(std::move(*error));
-  if (request.reads_tools) {
+  if (request.reads_tools && !options_.reads_tools) {
     return std::unexpected(
         rule_error("\"auto\" tool choice requires --enable-auto-tool-choice and "
                    "--tool-call-parser to be set",
@@ -339,6 +339,13 @@ Parsed<GenerationPlan> Api::plan_chat(ServerStream& stream, const ChatRequest& r
   if (!tokens) return std::unexpected(tokens.error());
   Parsed<GenerationPlan> planned = plan(stream, "chatcmpl-", request.fields);
   if (!planned) return planned;
+  if (request.reads_tools) {
+    AnswerStyle& style = planned->style;
+    style.tools = planned->stream ? ToolReading::kStreamed : ToolReading::kWhole;
+    style.only_first_call = !request.parallel_tool_calls;
+    style.fresh_id = [this] { return fresh_id(); };
+    style.text.skip_special_tokens = false;  // the tags of calls may be special tokens
+  }
   std::string echo = request.echo ? last_content(conversation, options_.response_role) : std::string();
   if (auto error = add_prompt(*planned, request.fields, std::move(*tokens), std::move(echo))) {
     return std::unexpected(std::move(*error));

@@ -17,6 +17,7 @@ struct ApiOptions {
   std::string response_role = "assistant";
   std::int64_t max_logprobs = 20;      // most probable tokens that may be asked for; -1: all
   std::int64_t stream_interval = 1;    // least tokens of a frame; requests may raise it
+  bool reads_tools = false;            // tool calls in the form of Hermes models
   bool request_id_headers = false;     // answer with X-Request-Id
   bool prompt_tokens_details = false;  // usage says how much of the prompt was cached
   bool force_include_usage = false;    // as if every stream asked for it, on each frame

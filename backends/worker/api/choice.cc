@@ -21,9 +21,9 @@ Choice::Choice(const ServedModel& model, WorkerMetrics& metrics, const AnswerSty
 void Choice::accept(TokenBatch batch) {
   cached_tokens_ = batch.cached_tokens;
   if (!batch.prompt_logprobs.empty()) accept_prompt_logprobs(batch.prompt_logprobs);
-  std::string hidden;
-  const std::size_t mine =
-      text_.accept(batch.tokens, batch.finish, batch.stop_token, style_.only_echo ? hidden : new_text_);
+  std::string text;
+  const std::size_t mine = text_.accept(batch.tokens, batch.finish, batch.stop_token, text);
+  if (!style_.only_echo) accept_text(text);
   times_.tokens(batch, mine);
   if (!style_.only_echo) {
     ids_.insert(ids_.end(), batch.tokens.begin(), batch.tokens.begin() + static_cast<std::ptrdiff_t>(mine));
@@ -31,11 +31,44 @@ void Choice::accept(TokenBatch batch) {
       logprobs_.push_back(logprob_text_.push(batch.logprobs[i]));
   }
   if (!text_.ended()) return;
+  ending_ = text_.ending();
+  if (has_calls_) ending_->finish_reason = "tool_calls";
   times_.ended(batch.times, text_.ending()->finish_reason,
                {.prompt = static_cast<std::int64_t>(prompt_.tokens->size()),
                 .cached = cached_tokens_,
                 .generated = text_.tokens(),
                 .max_tokens = prompt_.max_tokens});
+}
+
+void Choice::accept_text(std::string_view text) {
+  if (style_.tools == ToolReading::kStreamed) {
+    ToolDelta delta;
+    tool_calls_.push(text, delta);
+    if (text_.ended()) tool_calls_.finish(delta);
+    new_text_ += delta.content;
+    for (ToolCallDelta& call : delta.calls)
+      add_call(call.index, call.name ? &*call.name : nullptr, std::move(call.arguments));
+    return;
+  }
+  new_text_ += text;
+  if (style_.tools == ToolReading::kNone || !text_.ended()) return;
+  ToolAnswer answer = parse_hermes_tool_calls(new_text_);
+  new_text_ = std::move(answer.content);
+  for (std::size_t i = 0; i < answer.calls.size(); ++i)
+    add_call(i, &answer.calls[i].name, std::move(answer.calls[i].arguments));
+}
+
+// `name` where the call begins.
+void Choice::add_call(std::size_t index, const std::string* name, std::string arguments) {
+  if (style_.only_first_call && index > 0) return;
+  has_calls_ = true;
+  ToolCallPart& call = calls_.emplace_back();
+  call.index = index;
+  if (name != nullptr) {
+    call.id = "chatcmpl-tool-" + style_.fresh_id();
+    call.name = *name;
+  }
+  call.arguments = std::move(arguments);
 }
 
 // Nothing is known of the first token: nothing stands before it.
@@ -58,7 +91,8 @@ AnswerPart Choice::part() const {
   }
   if (style_.with_logprobs) part.logprobs = &logprobs_;
   if (style_.with_prompt_logprobs && is_first_) part.prompt_logprobs = &prompt_logprobs_;
-  if (text_.ending()) part.ending = &*text_.ending();
+  if (!calls_.empty()) part.tool_calls = &calls_;
+  if (ending_) part.ending = &*ending_;
   return part;
 }
 
@@ -71,6 +105,7 @@ void Choice::clear() {
   ids_.clear();
   logprobs_.clear();
   prompt_logprobs_.clear();
+  calls_.clear();
 }
 
 }  // namespace sluice::worker

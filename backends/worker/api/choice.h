@@ -2,13 +2,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/worker/api/answer_format.h"
 #include "backends/worker/api/answer_text.h"
 #include "backends/worker/api/api_request.h"
+#include "backends/worker/api/hermes_tool_calls.h"
 #include "backends/worker/api/logprob_text.h"
 #include "backends/worker/api/served_model.h"
 #include "backends/worker/api/token_mailbox.h"
@@ -23,6 +27,13 @@ struct PlannedPrompt {
   std::string echo;  // goes in front of the answers
 };
 
+// Whether tool calls are read out of the text of answers.
+enum class ToolReading {
+  kNone,
+  kWhole,    // once the answer has ended
+  kStreamed  // piece by piece
+};
+
 // How answers are to be told.
 struct AnswerStyle {
   TextOptions text;
@@ -32,6 +43,9 @@ struct AnswerStyle {
   bool echoes_logprobs = false;  // those of the prompt come in front of the answer's
   bool with_token_ids = false;
   bool tokens_as_ids = false;  // in logprobs
+  ToolReading tools = ToolReading::kNone;
+  bool only_first_call = false;           // parallel_tool_calls is off
+  std::function<std::string()> fresh_id;  // of tool calls; needed where they are read
 };
 
 // One of a request's answers under way: makes text and logprobs of the engine's tokens. Threads: the loop's.
@@ -45,6 +59,10 @@ class Choice {
   void accept(TokenBatch batch);
 
   bool ended() const noexcept { return text_.ended(); }
+  // Whether something is new that a frame would show.
+  bool has_news() const noexcept {
+    return ended() || !new_text_.empty() || !calls_.empty() || style_.tools == ToolReading::kNone;
+  }
   std::int32_t tokens() const noexcept { return text_.tokens(); }
   std::int32_t cached_tokens() const noexcept { return cached_tokens_; }
 
@@ -54,6 +72,8 @@ class Choice {
   void clear();
 
  private:
+  void accept_text(std::string_view text);
+  void add_call(std::size_t index, const std::string* name, std::string arguments);
   void accept_prompt_logprobs(const std::vector<TokenLogprobs>& positions);
 
   const text::Tokenizer& tokenizer_;
@@ -65,6 +85,9 @@ class Choice {
   WorkerMetrics::Request times_;
   std::int32_t cached_tokens_ = 0;
   std::int32_t told_ = 0;  // tokens
+  HermesToolCalls tool_calls_;
+  bool has_calls_ = false;
+  std::optional<Ending> ending_;
 
   // New since the last clear().
   bool is_first_ = true;
@@ -72,6 +95,7 @@ class Choice {
   TokenIds ids_;
   std::vector<NamedLogprobs> logprobs_;
   std::vector<NamedLogprobs> prompt_logprobs_;
+  std::vector<ToolCallPart> calls_;
   std::size_t offset_ = 0;  // characters of the logprobs' names told so far
 };
 

@@ -188,19 +188,39 @@ class EventStream {
     AnswerPart part = choice.part();
     const bool is_first = choice.new_tokens() == choice.tokens();
     if (!is_first && part.ending == nullptr && choice.new_tokens() < plan_.stream_interval) return;
+    // What may become a tool call is held back without a word.
+    if (!is_first && !choice.has_news()) return;
     if (plan_.continuous_usage) {
       const auto prompt = static_cast<std::size_t>(part.index / plan_.n);
       part.usage = Usage{static_cast<std::int64_t>(plan_.prompts[prompt].tokens->size()), choice.tokens()};
     }
     if (is_first) format_.opening(plan_.identity, part, frames_);
+    if (part.tool_calls != nullptr) append_all_but_last_call(part);
     format_.frame(plan_.identity, part, !plan_.include_usage, frames_);
     choice.clear();
+  }
+
+  // A frame for each part of a call: clients take a call's id from a frame without arguments.
+  void append_all_but_last_call(AnswerPart& part) {
+    calls_ = *part.tool_calls;
+    const ToolCallPart last = std::move(calls_.back());
+    calls_.pop_back();
+    std::vector<ToolCallPart> one(1);
+    for (ToolCallPart& call : calls_) {
+      one.front() = std::move(call);
+      format_.frame(plan_.identity, {.index = part.index, .text = part.text, .tool_calls = &one}, true,
+                    frames_);
+      part.text = {};
+    }
+    calls_ = {last};
+    part.tool_calls = &calls_;
   }
 
   Generation& generation_;
   const AnswerFormat& format_;
   const GenerationPlan& plan_;
   ResponseWriter& client_;
+  std::vector<ToolCallPart> calls_;  // of the frame that is written
   std::string frames_;
 };
 

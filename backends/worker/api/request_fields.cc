@@ -29,11 +29,11 @@ std::optional<std::int64_t> RequestFields::to_integer(const jinja::Value& value,
   if (const std::int64_t* integer = value.integer()) return *integer;
   if (const bool* flag = value.boolean()) return *flag ? 1 : 0;
   if (const double* real = value.real()) {
-    // Integers beyond int64 arrive as reals.
+    // Integers beyond int64 arrive as reals; the next one below its range is rounded to its smallest value.
     if (*real >= kTwoTo63) {
       refuse(
           schema_error("less_than_equal", path, "Input should be less than or equal to 9223372036854775807"));
-    } else if (*real < -kTwoTo63) {
+    } else if (*real <= -kTwoTo63) {
       refuse(schema_error("greater_than_equal", path,
                           "Input should be greater than or equal to -9223372036854775808"));
     } else if (std::trunc(*real) == *real) {

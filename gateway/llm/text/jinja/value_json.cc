@@ -40,6 +40,36 @@ Value convert(element json) {
   return {};
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// The text with its long integers written as reals. The parser knows integers of 64 bits only, JSON knows
+// any.
+std::string with_long_integers_as_reals(std::string_view json) {
+  constexpr std::size_t kLong = 19;  // digits of the largest 64-bit integer
+  std::string text;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    text += json[i];
+    if (in_string && json[i] == '\\' && i + 1 < json.size()) {
+      text += json[++i];
+    } else if (json[i] == '"') {
+      in_string = !in_string;
+    } else if (!in_string && is_digit(json[i])) {
+      const std::size_t begin = i;
+      while (i + 1 < json.size() && is_digit(json[i + 1]))
+        text += json[++i];
+      const char next = i + 1 < json.size() ? json[i + 1] : ' ';
+      const bool is_fraction = begin > 0 && json[begin - 1] == '.';
+      const bool is_exponent = begin > 0 && (json[begin - 1] == 'e' || json[begin - 1] == 'E');
+      const bool is_whole = next != '.' && next != 'e' && next != 'E' && !is_fraction && !is_exponent;
+      if (is_whole && i + 1 - begin >= kLong) text += ".0";
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<Value> parse_json_value(std::string_view json) {
@@ -49,7 +79,11 @@ Result<Value> parse_json_value(std::string_view json) {
     return fail(ErrorKind::kInternal, "JSON: out of memory");
   }
   element root;
-  if (const auto error = parser.parse(simdjson::padded_string(json)).get(root); error != simdjson::SUCCESS) {
+  auto error = parser.parse(simdjson::padded_string(json)).get(root);
+  if (error == simdjson::NUMBER_ERROR) {
+    error = parser.parse(simdjson::padded_string(with_long_integers_as_reals(json))).get(root);
+  }
+  if (error != simdjson::SUCCESS) {
     return fail(ErrorKind::kInvalidBody, std::string("JSON: ") + simdjson::error_message(error));
   }
   try {
