@@ -43,7 +43,7 @@ def crowd(name, first, *, counted):
     @abuse(f"{MANY} clients that {name} cost little, and are let go")
     def _(scene):
         stage = scene(tls={"handshake_timeout": "3s"}, http={"idle_timeout": "3s"})
-        before = stage.peak = stage.sluice.resident_bytes()
+        before = stage.peak = stage.sluice.own_bytes()
         clients = [process.connect(stage.sluice.address) for _ in range(MANY)]
         for client in clients:
             client.send(first)
@@ -70,7 +70,7 @@ crowd("send their hello and no more", HELLO, counted=True)
 @abuse(f"{MANY} clients that end their handshake and ask for nothing cost little, and are let go")
 def _(scene):
     stage = scene(http={"idle_timeout": "10s"})
-    before = stage.peak = stage.sluice.resident_bytes()
+    before = stage.peak = stage.sluice.own_bytes()
     clients = [tls.connect(stage.sluice.address, "http/1.1") for _ in range(MANY)]
     stage.watch()
     assert stage.peak - before <= ALLOWED, f"the gateway has grown by {stage.peak - before} bytes"
@@ -84,7 +84,7 @@ def _(scene):
 @abuse("a client that asks for new keys again and again costs little")
 def _(scene):
     stage = scene()
-    before = stage.peak = stage.sluice.resident_bytes()
+    before = stage.peak = stage.sluice.own_bytes()
     command = ["openssl", "s_client", "-tls1_3", "-connect", "%s:%d" % stage.sluice.address]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as attacker:
         for _ in range(300):

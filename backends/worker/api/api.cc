@@ -332,7 +332,7 @@ Parsed<GenerationPlan> Api::plan_chat(ServerStream& stream, const ChatRequest& r
                    "--tool-call-parser to be set",
                    "tool_choice"));
   }
-  const Parsed<std::string> text = render_conversation(model_, conversation);
+  const Parsed<std::string> text = render_conversation(model_, conversation, loop_.time().wall());
   if (!text) return std::unexpected(text.error());
   const bool bounded = !request.fields.truncate_prompt_tokens;
   Parsed<TokenIds> tokens = tokenize(model_, *text, conversation.add_special_tokens, bounded);
@@ -406,7 +406,7 @@ Task<Result<void>> Api::tokenize_text(ServerStream& stream) {
   if (const auto error = unknown_model(request->model)) co_return co_await reply(stream.client, *error);
   Parsed<std::string> text;
   if (const auto* conversation = std::get_if<Conversation>(&request->input)) {
-    text = render_conversation(model_, *conversation);
+    text = render_conversation(model_, *conversation, loop_.time().wall());
   } else {
     text = std::get<std::string>(request->input);
   }

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
 #include <stdexcept>
 #include <utility>
 
@@ -17,6 +20,15 @@ ApiError context_exceeded(const ServedModel& model, std::int64_t prompt, std::in
           "the input prompt or the number of requested output tokens.",
           model.max_model_len, answer, prompt, prompt + answer),
       "input_tokens", std::to_string(prompt));
+}
+
+// strftime in UTC; nothing for a format that makes more than a template would print.
+std::string format_time(WallTime now, const std::string& format) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 256> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), format.c_str(), &parts)};
 }
 
 // No text of a template or a client: it marks where the last message's content ends.
@@ -35,7 +47,7 @@ std::optional<jinja::List> with_marked_end(const jinja::List& messages) {
 }
 
 Parsed<std::string> render(const ServedModel& model, const Conversation& conversation,
-                           const jinja::List& messages) {
+                           const jinja::List& messages, WallTime now) {
   jinja::Dict variables;
   variables.set("bos_token", model.bos_text);
   variables.set("eos_token", model.eos_text);
@@ -45,25 +57,27 @@ Parsed<std::string> render(const ServedModel& model, const Conversation& convers
   variables.set("add_generation_prompt", conversation.add_generation_prompt);
   variables.set("tools",
                 conversation.tools.empty() ? jinja::Value(nullptr) : jinja::Value(conversation.tools));
-  Result<std::string> text = model.chat_template->render(variables);
+  const auto date = [now](std::string_view format) { return format_time(now, std::string(format)); };
+  Result<std::string> text = model.chat_template->render(variables, {}, date);
   if (!text) return std::unexpected(rule_error(text.error().detail()));
   return std::move(*text);
 }
 
 }  // namespace
 
-Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation) {
+Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation,
+                                        WallTime now) {
   if (!model.chat_template) {
     return std::unexpected(rule_error("This model has no chat template: use /v1/completions."));
   }
   try {
-    if (!conversation.continue_final_message) return render(model, conversation, conversation.messages);
+    if (!conversation.continue_final_message) return render(model, conversation, conversation.messages, now);
     const auto messages = with_marked_end(conversation.messages);
     if (!messages) {
       return std::unexpected(
           rule_error("continue_final_message needs a last message with content.", "messages"));
     }
-    Parsed<std::string> text = render(model, conversation, *messages);
+    Parsed<std::string> text = render(model, conversation, *messages, now);
     if (!text) return text;
     const std::size_t end = text->rfind(kContentEnd);
     if (end == std::string::npos) {

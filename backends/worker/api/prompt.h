@@ -5,12 +5,14 @@
 
 #include "backends/worker/api/api_request.h"
 #include "backends/worker/api/served_model.h"
+#include "gateway/runtime/time_source.h"
 
 namespace sluice::worker {
 
-// The conversation as the model was trained to read it. One whose last message is to be continued ends with
-// that message's content.
-Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation);
+// The conversation as the model was trained to read it, by templates that may ask for the date in UTC. One
+// whose last message is to be continued ends with that message's content.
+Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation,
+                                        WallTime now);
 
 // The tokens of a text. Refuses one that cannot fit the model's context before any work is done on it, unless
 // `bounded` is off.

@@ -133,6 +133,10 @@ class Process:
     def resident_bytes(self):
         return self._memory("VmRSS:")
 
+    def own_bytes(self):
+        """Memory that it fills itself: without the pages of its program, which are read as code is first run."""
+        return self._memory("RssAnon:")
+
     def forget_peak(self):
         """From here on peak_resident_bytes() counts anew (proc(5), clear_refs)."""
         pathlib.Path(f"/proc/{self.pid}/clear_refs").write_text("5")

@@ -129,6 +129,12 @@ TEST_F(ApiFixture, TemplateVariablesReachTheTemplate) {
   EXPECT_EQ(prompt(), "calm");
 }
 
+TEST_F(ApiFixture, TheDateReachesTheTemplateInUtc) {
+  model_.chat_template = text::ChatTemplate::parse("{{ strftime_now('%d %b %Y') }}").value();
+  client_.send("POST", "/v1/chat/completions", kChat);
+  EXPECT_EQ(prompt(), "11 Feb 1970");  // 3,600,000 s after the epoch
+}
+
 TEST_F(ApiFixture, ModelsAreListedByAllNames) {
   const HttpAnswer answer = get("/v1/models");
   EXPECT_EQ(answer.status, 200);
