@@ -176,6 +176,15 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
   Result<ListenSocket> socket = ListenSocket::bind(reserved->address(), listen);
   if (!socket) return fail(std::move(socket.error()));
   const std::string where = socket->address().to_string();
+  // Whatever ends the loop, also an exception: the engine hands nothing to it any more once it is gone.
+  struct EngineStop {
+    FreezeGate& gate;
+    Engine& engine;
+    ~EngineStop() {
+      gate.open();
+      engine.stop();
+    }
+  } const engine_stop{*gate, *loaded.engine};
   Service service(loop, api, *loaded.engine, std::move(*socket), log,
                   std::chrono::seconds(flags.shutdown_timeout_s), *gate);
   log.info("listening", {{"address", where},
@@ -184,9 +193,6 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
                          {"max_model_len", model->max_model_len},
                          {"kv_cache_tokens", loaded.engine->stats().kv_capacity_tokens}});
   loop.run();
-  // Whatever ended the loop: the engine hands nothing to it any more once it is gone.
-  gate->open();
-  loaded.engine->stop();
   if (!loaded.engine->healthy()) return fail(ErrorKind::kInternal, "the engine failed");
   return {};
 }

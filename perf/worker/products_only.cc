@@ -39,11 +39,6 @@ void ProductsOnly::add(Buffer& values, const Buffer& addend, std::size_t count) 
   if (!only_) device_.add(values, addend, count);
 }
 
-void ProductsOnly::mask(Buffer& logits, std::size_t row, std::size_t columns,
-                        std::span<const std::int32_t> tokens) {
-  if (!only_) device_.mask(logits, row, columns, tokens);
-}
-
 void ProductsOnly::argmax(const Buffer& logits, std::size_t rows, std::size_t columns,
                           std::span<std::int32_t> indexes) {
   if (!only_) device_.argmax(logits, rows, columns, indexes);

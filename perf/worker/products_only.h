@@ -46,8 +46,6 @@ class ProductsOnly final : public Device {
                  std::span<const SequenceRows> sequences, Buffer& out) override;
   void silu_mul(const Buffer& gate, const Buffer& up, std::size_t count, Buffer& out) override;
   void add(Buffer& values, const Buffer& addend, std::size_t count) override;
-  void mask(Buffer& logits, std::size_t row, std::size_t columns,
-            std::span<const std::int32_t> tokens) override;
   void argmax(const Buffer& logits, std::size_t rows, std::size_t columns,
               std::span<std::int32_t> indexes) override;
 

@@ -248,6 +248,26 @@ def _(t):
                   tools=[{"type": "function", "function": {"name": "f"}}])
 
 
+@test("requests at the ends of what numbers can say, and beyond what one may cost, harm nobody")
+def _(t):
+    asked = Asked(t)
+    hostile = [{"top_p": 1e-300}, {"top_p": 1e-38}, {"repetition_penalty": 1e-300}, {"repetition_penalty": 1e-39},
+               {"repetition_penalty": 3e38}, {"repetition_penalty": 1e300}, {"logit_bias": {"5": "nan"}},
+               {"logit_bias": {"5": "inf"}}, {"temperature": "nan"}, {"temperature": 1e-45, "min_p": 1},
+               {"repetition_penalty": 1e37, "allowed_token_ids": [5]}, {"top_k": 1 << 62}, {"min_p": 1e-300},
+               {"prompt": ["a"] * 1024, "n": 16384}, {"n": 5000}, {"logprobs": 20, "n": 1000, "max_tokens": 1000},
+               {"stop_token_ids": list(range(-5, 100_000))}, {"allowed_token_ids": [5] * 100_000},
+               {"bad_words": ["word"] * 100_000}, {"bad_words": ["a" * 1_000_000]}, {"cache_salt": "s" * 100_000},
+               {"stop": ["a" * 1_000_000] * 4, "n": 4}, {"max_tokens": 1 << 62}, {"priority": -(1 << 63)}]
+    for extra in hostile:
+        body = {"prompt": "Sluice is", "max_tokens": 8, "temperature": 1, **extra}
+        status, text = asked.post("/v1/completions", body)
+        assert status in (200, 400, 503), (extra, status, text[:300])
+        json.loads(text)
+    assert asked.worker.program.status() is None
+    assert asked.completion()["choices"][0]["finish_reason"] == "length"
+
+
 @test("bias, allowed ids, bad words and stop ids decide what is answered")
 def _(t):
     asked = Asked(t)

@@ -33,9 +33,10 @@ struct Ending {
 class AnswerText {
  public:
   // `eos_token` is the token that ends an answer without being named as its stop_reason; -1 for none.
-  AnswerText(const text::Tokenizer& tokenizer, TextOptions options, std::int32_t eos_token)
+  // `options` outlives it: many answers to a request share them.
+  AnswerText(const text::Tokenizer& tokenizer, const TextOptions& options, std::int32_t eos_token)
       : detokenizer_(tokenizer, options.skip_special_tokens),
-        stops_(std::move(options.stop), options.include_stop),
+        stops_(options.stop, options.include_stop),
         include_stop_(options.include_stop),
         min_tokens_(options.min_tokens),
         eos_token_(eos_token) {}

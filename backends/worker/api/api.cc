@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <utility>
 
 #include "backends/worker/api/json_writer.h"
+#include "backends/worker/api/plan_limits.h"
 #include "backends/worker/api/prompt.h"
 #include "backends/worker/api/reply.h"
 #include "backends/worker/api/watched_writer.h"
@@ -60,6 +62,17 @@ Task<Result<std::string>> read_body(BodyReader& reader) {
     body += piece->bytes;
     if (piece->last) co_return body;
   }
+}
+
+// The ids that the model can generate, in order and each once.
+TokenIds known_ids(const ServedModel& model, const TokenIds& ids) {
+  TokenIds known;
+  std::ranges::copy_if(ids, std::back_inserter(known),
+                       [&](std::int32_t id) { return id >= 0 && id < model.vocab_size; });
+  std::ranges::sort(known);
+  const auto repeated = std::ranges::unique(known);
+  known.erase(repeated.begin(), repeated.end());
+  return known;
 }
 
 // vLLM's header that overrides the body's priority; what is no number is ignored.
@@ -291,6 +304,7 @@ Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix,
                           ? std::string(headers.get(HeaderId::kXRequestId))
                       : fields.request_id ? *fields.request_id
                                           : fresh_id();
+  sampling->stop_token_ids = known_ids(model_, fields.stop_token_ids);
   plan.identity.created = unix_seconds(loop_);
   plan.identity.model = model_.names.front();
   plan.identity.fingerprint = fingerprint_;
@@ -307,8 +321,8 @@ Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix,
   plan.style.tokens_as_ids = fields.tokens_as_ids.value_or(options_.tokens_as_ids);
   plan.request.min_tokens = fields.text.min_tokens;
   plan.request.ignore_eos = fields.ignore_eos;
-  plan.request.stop_token_ids = fields.stop_token_ids;
-  plan.request.sampling = std::move(*sampling);
+  plan.request.sampling = std::make_shared<const SamplingParams>(std::move(*sampling));
+  if (fields.sampling.seed) plan.request.seed = static_cast<std::uint64_t>(*fields.sampling.seed);
   plan.request.priority = header_priority(headers).value_or(fields.priority.value_or(0));
   plan.request.cache_salt = fields.cache_salt;
   return plan;
@@ -396,6 +410,9 @@ Task<Result<void>> Api::completions(ServerStream& stream) {
 
 Task<Result<void>> Api::run(const AnswerFormat& format, Parsed<GenerationPlan> plan, ServerStream& stream) {
   if (!plan) co_return co_await reply(stream.client, plan.error());
+  if (const auto excess = find_excess(*plan, generator_.options())) {
+    co_return co_await reply(stream.client, *excess);
+  }
   const GenerationServices services{model_, generator_, mailbox_, metrics_, options_.faults};
   co_return co_await answer(services, format, std::move(*plan), stream, loop_.now() - stream.received_at);
 }

@@ -20,7 +20,9 @@ Choice::Choice(const ServedModel& model, WorkerMetrics& metrics, const AnswerSty
 
 void Choice::accept(TokenBatch batch) {
   cached_tokens_ = batch.cached_tokens;
-  if (!batch.prompt_logprobs.empty()) accept_prompt_logprobs(batch.prompt_logprobs);
+  const bool tells_prompt = style_.with_prompt_logprobs || style_.echoes_logprobs;
+  if (tells_prompt && text_.tokens() == 0 && !batch.tokens.empty())
+    accept_prompt_logprobs(batch.prompt_logprobs);
   std::string text;
   const std::size_t mine = text_.accept(batch.tokens, batch.finish, batch.stop_token, text);
   if (!style_.only_echo) accept_text(text);

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "backends/worker/api/plan_limits.h"
 #include "backends/worker/api/reply.h"
 
 namespace sluice::worker {
@@ -12,7 +13,7 @@ namespace {
 ApiError explain(SubmitStatus status, bool healthy) {
   switch (status) {
     case SubmitStatus::kQueueFull:
-      return {503, "ServiceUnavailableError", "Too many requests are waiting. Please try again later.", {}};
+      return queue_full();
     case SubmitStatus::kStopped:
       if (!healthy) return internal_error();
       return {503, "ServiceUnavailableError", "The server is shutting down.", {}};
@@ -68,7 +69,7 @@ Request Generation::request_for(std::size_t index) const {
   request.prompt = prompt.tokens;
   request.max_tokens = prompt.max_tokens;
   // Each answer to a prompt draws numbers of its own.
-  if (request.sampling.seed) *request.sampling.seed += index % static_cast<std::size_t>(plan_.n);
+  if (request.seed) *request.seed += index % static_cast<std::size_t>(plan_.n);
   request.sink = channel_;
   return request;
 }

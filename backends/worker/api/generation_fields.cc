@@ -7,7 +7,8 @@
 namespace sluice::worker {
 namespace {
 
-constexpr std::size_t kMostStops = 4;  // vLLM's VLLM_MAX_STOP_STRINGS
+constexpr std::size_t kMostStops = 4;       // vLLM's VLLM_MAX_STOP_STRINGS
+constexpr std::size_t kLongestSalt = 1024;  // bytes; each answer keeps it while it waits
 
 bool is_off(const jinja::Value& value) {
   if (value.list() != nullptr) return value.list()->empty();
@@ -90,6 +91,10 @@ void read_cache_salt(RequestFields& body, GenerationFields& fields) {
   if (!salt) return;
   if (salt->empty()) {
     body.refuse(rule_error("Parameter 'cache_salt' must be a non-empty string if provided.", "cache_salt"));
+  }
+  if (salt->size() > kLongestSalt) {
+    body.refuse(value_error(fmt::format("cache_salt has at most {} bytes.", kLongestSalt), "cache_salt",
+                            std::to_string(salt->size())));
   }
   fields.cache_salt = *salt;
 }

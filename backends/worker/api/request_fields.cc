@@ -65,7 +65,7 @@ std::optional<double> RequestFields::number(std::string_view name) {
   if (value == nullptr) return std::nullopt;
   if (value->is_number()) return value->number();
   if (const std::string* text = value->text()) {
-    if (const auto number = parse_number<double>(*text)) return number;
+    if (const auto number = parse_number<double>(*text); number && std::isfinite(*number)) return number;
     mistype("float_parsing", name, "Input should be a valid number, unable to parse string as a number");
   } else {
     mistype("float_type", name, "Input should be a valid number");

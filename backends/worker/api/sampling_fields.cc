@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace sluice::worker {
 namespace {
@@ -31,10 +32,14 @@ void read_numbers(RequestFields& body, SamplingFields& fields) {
   fields.frequency_penalty = within("frequency_penalty", -2, 2, "in [-2, 2]").value_or(0);
   fields.min_p = within("min_p", 0, 1, "in [0, 1]");
   fields.top_p = body.number("top_p");
-  if (const auto v = fields.top_p) check(body, "top_p", *v > 0 && *v <= 1, *v, "in (0, 1]");
+  // As the float that it becomes: 1e-300 is zero.
+  if (const auto v = fields.top_p)
+    check(body, "top_p", static_cast<float>(*v) > 0 && *v <= 1, *v, "in (0, 1]");
   fields.repetition_penalty = body.number("repetition_penalty");
   if (const auto v = fields.repetition_penalty) {
-    check(body, "repetition_penalty", *v > 0 && std::isfinite(*v), *v, "greater than zero");
+    const auto penalty = static_cast<float>(*v);
+    check(body, "repetition_penalty", penalty > 0 && std::isfinite(penalty), *v,
+          "greater than zero and finite");
   }
   fields.top_k = body.integer("top_k");
   if (const auto v = fields.top_k) {
@@ -112,11 +117,16 @@ Parsed<std::vector<std::vector<std::int32_t>>> tokenise_bad_words(const ServedMo
                                                                   const std::vector<std::string>& words) {
   std::vector<std::vector<std::int32_t>> result;
   for (const std::string& word : words) {
+    if (result.size() > kMostBadWords) break;
     const std::string bare = word.substr(std::min(word.find_first_not_of(" \t\n\r\v\f"), word.size()));
     for (const std::string& text : {bare, " " + bare}) {
       auto tokens = model.tokenizer.encode(text, {.add_special_tokens = false});
       if (!tokens) return std::unexpected(rule_error(tokens.error().detail(), "bad_words"));
-      if (tokens->empty()) continue;
+      // One that no answer can hold, or of tokens that the model cannot generate, never appears.
+      const bool can_appear =
+          std::cmp_less_equal(tokens->size(), model.max_model_len) &&
+          std::ranges::all_of(*tokens, [&](std::int32_t id) { return id < model.vocab_size; });
+      if (tokens->empty() || !can_appear) continue;
       const bool is_spaced = text.size() > bare.size();
       const bool is_new =
           !is_spaced || result.empty() ||
@@ -126,8 +136,7 @@ Parsed<std::vector<std::vector<std::int32_t>>> tokenise_bad_words(const ServedMo
   }
   if (result.size() > kMostBadWords) {
     return std::unexpected(
-        value_error(fmt::format("bad_words make {} sequences of tokens; at most {} are possible.",
-                                result.size(), kMostBadWords),
+        value_error(fmt::format("bad_words make more than {} sequences of tokens.", kMostBadWords),
                     "bad_words", std::to_string(words.size())));
   }
   return result;
@@ -176,7 +185,6 @@ Parsed<SamplingParams> resolve_sampling(const ServedModel& model, std::int64_t m
   params.top_k = static_cast<std::int32_t>(std::clamp<std::int64_t>(top_k, 0, model.vocab_size));
   params.frequency_penalty = static_cast<float>(fields.frequency_penalty);
   params.presence_penalty = static_cast<float>(fields.presence_penalty);
-  if (fields.seed) params.seed = static_cast<std::uint64_t>(*fields.seed);
   if (fields.n > 1 && params.greedy()) {
     return std::unexpected(
         value_error("n must be 1 when using greedy sampling.", "n", std::to_string(fields.n)));
@@ -188,6 +196,9 @@ Parsed<SamplingParams> resolve_sampling(const ServedModel& model, std::int64_t m
   if (fields.allowed_token_ids) {
     auto tokens = to_tokens(model, "allowed_token_ids", *fields.allowed_token_ids);
     if (!tokens) return std::unexpected(tokens.error());
+    std::ranges::sort(*tokens);
+    const auto repeated = std::ranges::unique(*tokens);
+    tokens->erase(repeated.begin(), repeated.end());
     params.allowed_token_ids = std::move(*tokens);
   }
   auto words = tokenise_bad_words(model, fields.bad_words);

@@ -17,8 +17,8 @@ namespace sluice::worker {
 // Not for several threads.
 class StopStrings {
  public:
-  // `stops` holds no empty string. `keep` leaves the stop string itself in the text.
-  StopStrings(std::vector<std::string> stops, bool keep) : stops_(std::move(stops)), keep_(keep) {}
+  // `stops` holds no empty string and outlives it. `keep` leaves the stop string itself in the text.
+  StopStrings(const std::vector<std::string>& stops, bool keep) : stops_(stops), keep_(keep) {}
 
   // Takes the next piece and appends to `out` what may be shown. Returns the stop string that the piece
   // completed; what follows it is dropped and nothing may be pushed any more. With `search` off none is
@@ -38,7 +38,7 @@ class StopStrings {
   Match find(std::size_t known) const;
   std::size_t held_from() const;
 
-  std::vector<std::string> stops_;
+  const std::vector<std::string>& stops_;
   bool keep_;
   std::string held_;
 };

@@ -226,12 +226,6 @@ void CpuDevice::add(Buffer& values, const Buffer& addend, std::size_t count) {
   kernels_.add(values.data(), addend.data(), count);
 }
 
-void CpuDevice::mask(Buffer& logits, std::size_t row, std::size_t columns,
-                     std::span<const std::int32_t> tokens) {
-  for (const std::int32_t token : tokens)
-    logits.data()[row * columns + size(token)] = -std::numeric_limits<float>::infinity();
-}
-
 void CpuDevice::argmax(const Buffer& logits, std::size_t rows, std::size_t columns,
                        std::span<std::int32_t> indexes) {
   for (std::size_t row = 0; row < rows; ++row) {

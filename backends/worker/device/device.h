@@ -160,9 +160,6 @@ class Device {
   virtual void silu_mul(const Buffer& gate, const Buffer& up, std::size_t count, Buffer& out) = 0;
   // values += addend
   virtual void add(Buffer& values, const Buffer& addend, std::size_t count) = 0;
-  // logits[row][token] = -infinity for each of `tokens`
-  virtual void mask(Buffer& logits, std::size_t row, std::size_t columns,
-                    std::span<const std::int32_t> tokens) = 0;
   // The index of each row's largest value, the lowest of equals.
   virtual void argmax(const Buffer& logits, std::size_t rows, std::size_t columns,
                       std::span<std::int32_t> indexes) = 0;

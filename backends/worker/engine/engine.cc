@@ -36,7 +36,7 @@ Engine::Engine(std::unique_ptr<ModelRunner> model, const EngineOptions& options,
       model_(std::move(model)),
       vocab_size_(model_->vocab_size()),
       scheduler_(options_, vocab_size_),
-      picker_(*model_) {
+      picker_(*model_, options_.eos_token_ids) {
   stats_.kv_capacity_tokens = std::int64_t{options_.kv_blocks} * options_.block_size;
   thread_ = std::thread([this] { run(); });
 }
@@ -46,6 +46,7 @@ Engine::~Engine() {
 }
 
 SubmitStatus Engine::submit(std::vector<Request> requests) {
+  if (std::cmp_greater(requests.size(), options_.max_queued)) return SubmitStatus::kQueueFull;
   for (const Request& request : requests) {
     if (const SubmitStatus status = scheduler_.check(request); status != SubmitStatus::kAccepted)
       return status;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 namespace sluice::worker {
@@ -10,10 +11,21 @@ namespace {
 // ln of the sum of e^logit, by the largest logit so that nothing overflows.
 double log_sum_exp(std::span<const float> logits) {
   const double largest = *std::ranges::max_element(logits);
+  if (largest == -std::numeric_limits<double>::infinity()) return 0;
   double sum = 0;
   for (const float logit : logits)
     sum += std::exp(static_cast<double>(logit) - largest);
   return largest + std::log(sum);
+}
+
+// What is no number counts as impossible, what is infinite as the largest that there is.
+std::vector<float> cleaned(std::span<const float> logits) {
+  std::vector<float> clean(logits.begin(), logits.end());
+  for (float& logit : clean) {
+    if (std::isnan(logit)) logit = -std::numeric_limits<float>::infinity();
+    logit = std::min(logit, std::numeric_limits<float>::max());
+  }
+  return clean;
 }
 
 class Scale {
@@ -36,14 +48,15 @@ class Scale {
 
 }  // namespace
 
-TokenLogprobs top_logprobs(std::span<const float> logits, std::int32_t token, std::int32_t top) {
+TokenLogprobs top_logprobs(std::span<const float> raw, std::int32_t token, std::int32_t top) {
+  const std::vector<float> logits = cleaned(raw);
   const Scale scale(logits);
   TokenLogprobs result{scale.of(token)};
   const auto count = std::min(static_cast<std::size_t>(std::max(top, 0)), logits.size());
   if (count == 0) return result;
   std::vector<std::int32_t> ids(logits.size());
   std::iota(ids.begin(), ids.end(), 0);
-  const auto is_before = [logits](std::int32_t a, std::int32_t b) {
+  const auto is_before = [&logits](std::int32_t a, std::int32_t b) {
     const float x = logits[static_cast<std::size_t>(a)];
     const float y = logits[static_cast<std::size_t>(b)];
     return x != y ? x > y : a < b;
@@ -59,8 +72,9 @@ TokenLogprobs top_logprobs(std::span<const float> logits, std::int32_t token, st
   return result;
 }
 
-TokenLogprobs chosen_logprobs(std::span<const float> logits, std::int32_t token,
+TokenLogprobs chosen_logprobs(std::span<const float> raw, std::int32_t token,
                               std::span<const std::int32_t> others) {
+  const std::vector<float> logits = cleaned(raw);
   const Scale scale(logits);
   TokenLogprobs result{scale.of(token)};
   for (const std::int32_t other : others)

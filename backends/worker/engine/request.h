@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,8 +38,8 @@ struct TokenEvent {
   RequestId id = 0;
   std::span<const std::int32_t> tokens;
   FinishReason finish = FinishReason::kNone;
-  // The member of Request::stop_token_ids that ended it; -1 if it was an end-of-sequence token or nothing of
-  // both.
+  // The member of SamplingParams::stop_token_ids that ended it; -1 if it was an end-of-sequence token or
+  // nothing of both.
   std::int32_t stop_token = -1;
   RequestTimes times;
   std::int32_t cached_tokens = 0;  // of the prompt, found in the KV cache when it was first scheduled
@@ -65,11 +66,12 @@ struct Request {
   std::int32_t max_tokens = 16;                             // cut to what the context leaves room for
   std::int32_t min_tokens = 0;  // no end-of-sequence or stop token before that many
   bool ignore_eos = false;
-  std::vector<std::int32_t> stop_token_ids;  // beside the model's own end-of-sequence tokens
-  SamplingParams sampling;
-  std::int64_t priority = 0;        // lower ones first, under the priority policy only
-  std::string cache_salt;           // requests with different ones share nothing in the KV cache
-  std::shared_ptr<TokenSink> sink;  // owned by the engine too, until the finishing event was delivered
+  // Several answers may share them.
+  std::shared_ptr<const SamplingParams> sampling = std::make_shared<const SamplingParams>();
+  std::optional<std::uint64_t> seed;  // the engine's own randomness without one
+  std::int64_t priority = 0;          // lower ones first, under the priority policy only
+  std::string cache_salt;             // requests with different ones share nothing in the KV cache
+  std::shared_ptr<TokenSink> sink;    // owned by the engine too, until the finishing event was delivered
 };
 
 enum class SubmitStatus {

@@ -35,13 +35,14 @@ Sampler::Sampler(std::int32_t vocab_size) : counts_(index(vocab_size)) {}
 std::int32_t Sampler::pick(std::span<const float> logits, const SamplingParams& params,
                            const SamplingContext& context) {
   logits_.assign(logits.begin(), logits.end());
+  shape(params, context);
   for (float& logit : logits_) {
     if (std::isnan(logit)) logit = kImpossible;
+    logit = std::min(logit, std::numeric_limits<float>::max());
   }
-  shape(params, context);
   const std::int32_t best = largest(logits_);
   if (logits_[index(best)] == kImpossible) return largest(logits);
-  return params.greedy() ? best : draw(params, context.draw);
+  return params.greedy() ? best : draw(params, logits_[index(best)], context.draw);
 }
 
 void Sampler::shape(const SamplingParams& params, const SamplingContext& context) {
@@ -88,26 +89,23 @@ void Sampler::penalise(const SamplingParams& params, const SamplingContext& cont
   }
 }
 
-std::int32_t Sampler::draw(const SamplingParams& params, double draw) {
-  const float temperature = std::max(params.temperature, kLowestTemperature);
-  const float top = logits_[index(largest(logits_))] / temperature;
+// `top`: the largest logit, which is finite. It is always a candidate, with weight 1.
+std::int32_t Sampler::draw(const SamplingParams& params, float top, double draw) {
+  const double temperature = std::max(params.temperature, kLowestTemperature);
   // min_p · p(most probable) as a distance of logits; everything possible if it is off.
-  const float lowest = params.min_p > 0 ? top + std::log(params.min_p) : std::numeric_limits<float>::lowest();
+  const double lowest =
+      params.min_p > 0 ? std::log(std::min(params.min_p, 1.0F)) : -std::numeric_limits<double>::infinity();
   candidates_.clear();
   double total = 0;
   for (std::size_t i = 0; i < logits_.size(); ++i) {
-    const float logit = logits_[i] / temperature;
-    if (logit < lowest || logit == kImpossible) continue;
-    const double weight = std::exp(static_cast<double>(logit) - top);
-    candidates_.push_back({static_cast<std::int32_t>(i), logit, weight});
+    if (logits_[i] == kImpossible) continue;
+    const double below = (static_cast<double>(logits_[i]) - top) / temperature;
+    if (below < lowest) continue;
+    const double weight = std::exp(below);
+    candidates_.push_back({static_cast<std::int32_t>(i), logits_[i], weight});
     total += weight;
   }
-  if (params.top_k > 0 || params.top_p < 1) {
-    keep_most_probable(params, total);
-    total = 0;
-    for (const Candidate& candidate : candidates_)
-      total += candidate.weight;
-  }
+  if (params.top_k > 0 || params.top_p < 1) total = keep_most_probable(params, total);
   double left = draw * total;
   for (const Candidate& candidate : candidates_) {
     left -= candidate.weight;
@@ -116,8 +114,9 @@ std::int32_t Sampler::draw(const SamplingParams& params, double draw) {
   return candidates_.back().token;
 }
 
-// top_k, then the fewest of the rest whose probabilities reach top_p.
-void Sampler::keep_most_probable(const SamplingParams& params, double total) {
+// top_k, then the fewest of the rest whose probabilities reach top_p, but one at least. `total` is the sum of
+// all weights; returns that of what is left.
+double Sampler::keep_most_probable(const SamplingParams& params, double total) {
   const auto is_before = [](const Candidate& a, const Candidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
   };
@@ -130,11 +129,11 @@ void Sampler::keep_most_probable(const SamplingParams& params, double total) {
     for (const Candidate& candidate : candidates_)
       total += candidate.weight;
   }
-  if (params.top_p >= 1) return;
+  if (params.top_p >= 1) return total;
   const double wanted = static_cast<double>(params.top_p) * total;
   double reached = 0;
   std::size_t kept = 0;
-  for (std::size_t sorted = 0; kept < candidates_.size() && reached < wanted; ++kept) {
+  for (std::size_t sorted = 0; kept < candidates_.size() && (kept == 0 || reached < wanted); ++kept) {
     if (kept == sorted) {
       sorted = std::min(candidates_.size(), std::max(kFirstHead, sorted * 8));
       std::partial_sort(candidates_.begin() + static_cast<std::ptrdiff_t>(kept),
@@ -144,6 +143,7 @@ void Sampler::keep_most_probable(const SamplingParams& params, double total) {
     reached += candidates_[kept].weight;
   }
   candidates_.erase(candidates_.begin() + static_cast<std::ptrdiff_t>(kept), candidates_.end());
+  return reached;
 }
 
 }  // namespace sluice::worker

@@ -32,15 +32,15 @@ class Sampler {
   void shape(const SamplingParams& params, const SamplingContext& context);
   void keep_allowed(std::span<const std::int32_t> allowed);
   void penalise(const SamplingParams& params, const SamplingContext& context);
-  std::int32_t draw(const SamplingParams& params, double draw);
-  void keep_most_probable(const SamplingParams& params, double total);
+  std::int32_t draw(const SamplingParams& params, float top, double draw);
+  double keep_most_probable(const SamplingParams& params, double total);
 
   std::vector<float> logits_;
   std::vector<std::int32_t> counts_;  // zero between calls
   struct Candidate {
     std::int32_t token;
     float logit;
-    double weight;  // e^(logit - largest)
+    double weight;  // e^((logit - largest) / temperature)
   };
   std::vector<Candidate> candidates_;
 };

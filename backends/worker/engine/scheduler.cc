@@ -48,13 +48,8 @@ void Scheduler::add(Request request, TimePoint submitted) {
   sequence.arrival = next_arrival_++;
   sequence.prompt_size = static_cast<std::int32_t>(request.prompt->size());
   sequence.length_limit = length_limit(request);
-  sequence.seed = request.sampling.seed.value_or(mix_bits(options_.seed) ^ mix_bits(sequence.arrival));
+  sequence.seed = request.seed.value_or(mix_bits(options_.seed) ^ mix_bits(sequence.arrival));
   sequence.times = {submitted, submitted, submitted, submitted};
-  if (!request.ignore_eos) sequence.stop_tokens = options_.eos_token_ids;
-  for (const std::int32_t token : request.stop_token_ids) {
-    // An id outside the vocabulary can neither be generated nor be banned.
-    if (token >= 0 && token < vocab_size_) sequence.stop_tokens.push_back(token);
-  }
   sequence.request = std::move(request);
   enqueue(added, added.begin());
 }
@@ -179,39 +174,41 @@ void Scheduler::preempt(Sequences::iterator victim, Budget& budget) {
 }
 
 void Scheduler::admit(TimePoint now, Budget& budget) {
-  while (budget.rows > 0 && !waiting_.empty() &&
-         static_cast<std::int32_t>(running_.size()) < options_.max_num_seqs) {
-    if (!admit_head(now, budget)) return;
+  for (auto next = waiting_.begin(); next != waiting_.end();) {
+    if (budget.rows <= 0 || static_cast<std::int32_t>(running_.size()) >= options_.max_num_seqs) return;
+    const auto sequence = next++;
+    // One that waits for rows with logprobs takes nothing that those behind it need.
+    const bool lacks_logprob_rows = budget.prompt_logprob_rows == 0 && sequence->needs_prompt_logprobs_at(0);
+    if (!lacks_logprob_rows && !try_admit(sequence, now, budget)) return;
   }
 }
 
-// Admits the head of the queue if all its tokens find room, with as many rows as the step has left.
-bool Scheduler::admit_head(TimePoint now, Budget& budget) {
-  Sequence& head = waiting_.front();
-  set_up(head);
+// Admits a waiting sequence if all its tokens find room, with as many rows as the step has left.
+bool Scheduler::try_admit(Sequences::iterator sequence, TimePoint now, Budget& budget) {
+  set_up(*sequence);
   std::vector<std::int32_t> hits;
-  if (options_.prefix_caching && !head.wants_prompt_logprobs()) {
+  if (options_.prefix_caching && !sequence->wants_prompt_logprobs()) {
     // The last token is always computed: its logits are wanted.
-    const std::int32_t most = (head.size() - 1) / options_.block_size;
-    hits = pool_.find(std::span(head.hashes).first(static_cast<std::size_t>(most)));
+    const std::int32_t most = (sequence->size() - 1) / options_.block_size;
+    hits = pool_.find(std::span(sequence->hashes).first(static_cast<std::size_t>(most)));
   }
   const auto hit_blocks = static_cast<std::int32_t>(hits.size());
   const std::int32_t computed = hit_blocks * options_.block_size;
-  const std::int32_t rows = rows_within(head, computed, budget);
-  const std::int32_t missing = blocks_for(head.size()) - hit_blocks;
+  const std::int32_t rows = rows_within(*sequence, computed, budget);
+  const std::int32_t missing = blocks_for(sequence->size()) - hit_blocks;
   if (rows <= 0 || missing + pool_.count_free(hits) > pool_.free()) return false;
 
   pool_.hold(hits);
-  head.blocks = std::move(hits);
-  pool_.take(blocks_for(computed + rows) - hit_blocks, head.blocks);
-  head.named = hit_blocks;
-  head.computed = computed;
-  head.planned = rows;
-  head.running = true;
-  spend(budget, head, computed, rows);
-  count_admission(head, now);
-  running_.splice(running_.end(), waiting_, waiting_.begin());
-  name_blocks(running_.back());
+  sequence->blocks = std::move(hits);
+  pool_.take(blocks_for(computed + rows) - hit_blocks, sequence->blocks);
+  sequence->named = hit_blocks;
+  sequence->computed = computed;
+  sequence->planned = rows;
+  sequence->running = true;
+  spend(budget, *sequence, computed, rows);
+  count_admission(*sequence, now);
+  running_.splice(running_.end(), waiting_, sequence);
+  name_blocks(*sequence);
   return true;
 }
 
@@ -224,7 +221,7 @@ void Scheduler::count_admission(Sequence& sequence, TimePoint now) {
   if (std::exchange(sequence.was_admitted, true)) return;
   sequence.times.scheduled = sequence.times.first_token = sequence.times.last_token = now;
   sequence.cached_tokens = sequence.computed;
-  if (!options_.prefix_caching) return;
+  if (!options_.prefix_caching || sequence.wants_prompt_logprobs()) return;
   counters_.prefix_queries += static_cast<std::uint64_t>(sequence.prompt_size);
   counters_.prefix_hits += static_cast<std::uint64_t>(sequence.cached_tokens);
 }
@@ -293,7 +290,7 @@ void Scheduler::complete(std::span<OutputResult> results, TimePoint now, std::ve
     Delivery& delivery = deliveries.emplace_back(delivery_of(*sequence, reason));
     delivery.event.stop_token = stop_token;
     delivery.tokens = {result.token};
-    if (sequence->request.sampling.logprobs) delivery.logprobs.push_back(std::move(result.logprobs));
+    if (sequence->request.sampling->logprobs) delivery.logprobs.push_back(std::move(result.logprobs));
     // Kept (as empty lists) so that they are not computed again after a preemption.
     if (prompt_was_open && sequence->wants_prompt_logprobs()) {
       const std::size_t size = sequence->prompt_logprobs.size();
@@ -315,7 +312,7 @@ FinishReason Scheduler::append(Sequence& sequence, std::int32_t token, TimePoint
   sequence.times.last_token = now;
   if (sequence.generated() >= sequence.request.min_tokens) {
     if (ends_sequence(sequence, token)) return FinishReason::kStop;
-    if (contains(sequence.request.stop_token_ids, token)) {
+    if (std::ranges::binary_search(sequence.request.sampling->stop_token_ids, token)) {
       stop_token = token;
       return FinishReason::kStop;
     }

@@ -51,7 +51,8 @@ struct SchedulerStats {
 // Decides what each step computes. Continuous batching: running sequences first, in order of admission, each
 // with one decoded token or the next chunk of its prompt; then waiting ones in the policy's order, as long as
 // the step has rows, max_num_seqs allows it and the KV cache has room for their whole prompts. The head of
-// the queue waits until there is room, and the others wait behind it.
+// the queue waits until there is room, and the others wait behind it; only one that waits for rows with
+// prompt logprobs is passed by.
 //
 // A running sequence takes KV blocks as it grows. If there are none, the one admitted last (under the
 // priority policy the worst) loses its place: its blocks are let go, it keeps its tokens, goes back to the
@@ -110,7 +111,7 @@ class Scheduler {
   void preempt(Sequences::iterator victim, Budget& budget);
   void plan_running(Budget& budget);
   void admit(TimePoint now, Budget& budget);
-  bool admit_head(TimePoint now, Budget& budget);
+  bool try_admit(Sequences::iterator sequence, TimePoint now, Budget& budget);
   void set_up(Sequence& sequence) const;
   void extend_hashes(Sequence& sequence) const;
   void count_admission(Sequence& sequence, TimePoint now);

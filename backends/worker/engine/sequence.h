@@ -16,7 +16,6 @@ struct Sequence {
   std::int32_t prompt_size = 0;
   std::int32_t length_limit = 0;  // of tokens
   std::uint64_t seed = 0;
-  std::vector<std::int32_t> stop_tokens;  // what min_tokens bans
   RequestTimes times;
 
   // Prompt, then answer. Empty until its turn comes: what waits costs no more than its request.
@@ -34,7 +33,7 @@ struct Sequence {
 
   std::int32_t size() const noexcept { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t generated() const noexcept { return size() - prompt_size; }
-  bool wants_prompt_logprobs() const noexcept { return request.sampling.prompt_logprobs.has_value(); }
+  bool wants_prompt_logprobs() const noexcept { return request.sampling->prompt_logprobs.has_value(); }
   // Whether the logits of the row at `position` are wanted for the prompt's next token.
   bool needs_prompt_logprobs_at(std::int32_t position) const noexcept {
     return wants_prompt_logprobs() && position + 1 < prompt_size &&

@@ -5,15 +5,14 @@
 namespace sluice::worker {
 namespace {
 
-// The tokens that must not be picked yet.
-std::span<const std::int32_t> banned(const Sequence& sequence) {
-  if (sequence.generated() >= sequence.request.min_tokens) return {};
-  return sequence.stop_tokens;
+// Whether tokens that end the answer must not be picked yet.
+bool bans_ends(const Sequence& sequence) {
+  return sequence.generated() < sequence.request.min_tokens;
 }
 
 bool needs_only_most_probable(const Sequence& sequence) {
-  const SamplingParams& params = sequence.request.sampling;
-  return params.greedy() && !params.shapes_logits() && banned(sequence).empty();
+  const SamplingParams& params = *sequence.request.sampling;
+  return params.greedy() && !params.shapes_logits() && !bans_ends(sequence);
 }
 
 TokenLogprobs logprobs_of(std::span<const float> logits, const SamplingParams& params, std::int32_t token) {
@@ -23,13 +22,21 @@ TokenLogprobs logprobs_of(std::span<const float> logits, const SamplingParams& p
 
 }  // namespace
 
+std::span<const std::int32_t> TokenPicker::banned(const Sequence& sequence) {
+  if (!bans_ends(sequence)) return {};
+  banned_ = sequence.request.sampling->stop_token_ids;
+  if (!sequence.request.ignore_eos)
+    banned_.insert(banned_.end(), eos_token_ids_.begin(), eos_token_ids_.end());
+  return banned_;
+}
+
 std::span<OutputResult> TokenPicker::pick(std::span<const OutputUse> uses) {
   results_.assign(uses.size(), {});
   most_probable_.resize(uses.size());
   if (!uses.empty()) model_.most_probable(most_probable_);
   for (std::size_t i = 0; i < uses.size(); ++i) {
     const Sequence& sequence = *uses[i].sequence;
-    const SamplingParams& params = sequence.request.sampling;
+    const SamplingParams& params = *sequence.request.sampling;
     OutputResult& result = results_[i];
     if (!uses[i].picks) {
       result.token = sequence.tokens[static_cast<std::size_t>(uses[i].position) + 1];

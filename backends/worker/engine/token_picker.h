@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "backends/worker/engine/model_runner.h"
@@ -14,13 +15,19 @@ namespace sluice::worker {
 // than the most probable token. Not for several threads; `model` must outlive it.
 class TokenPicker {
  public:
-  explicit TokenPicker(ModelRunner& model) : model_(model), sampler_(model.vocab_size()) {}
+  // `eos_token_ids`: of the vocabulary.
+  TokenPicker(ModelRunner& model, std::vector<std::int32_t> eos_token_ids)
+      : model_(model), eos_token_ids_(std::move(eos_token_ids)), sampler_(model.vocab_size()) {}
 
   // One result for each of the last step's outputs; valid until the next call.
   std::span<OutputResult> pick(std::span<const OutputUse> uses);
 
  private:
+  std::span<const std::int32_t> banned(const Sequence& sequence);
+
   ModelRunner& model_;
+  const std::vector<std::int32_t> eos_token_ids_;
+  std::vector<std::int32_t> banned_;
   Sampler sampler_;
   std::vector<std::int32_t> most_probable_;
   std::vector<OutputResult> results_;

@@ -1,5 +1,6 @@
 #include "backends/worker/model/generation_config.h"
 
+#include <cmath>
 #include <limits>
 
 #include "backends/worker/model/file.h"
@@ -9,6 +10,17 @@ namespace sluice::worker {
 namespace {
 
 constexpr std::size_t kLargestFile = 1U << 20;
+
+// A default of every request, so what no request may say is refused here as well. As the float that it
+// becomes.
+void check(const JsonObject& json, std::string_view name, std::optional<double> value, double above,
+           double most, bool or_equal) {
+  if (!value) return;
+  const auto number = static_cast<float>(*value);
+  if (!(or_equal ? number >= above : number > above) || !(number <= most) || !std::isfinite(number)) {
+    json.refuse(std::string(name) + " is " + std::to_string(*value) + ", which no request may ask for");
+  }
+}
 
 }  // namespace
 
@@ -26,6 +38,11 @@ GenerationConfig parse_generation_config(std::string_view text, const std::strin
   config.repetition_penalty = json.number("repetition_penalty");
   config.top_k = json.integer("top_k");
   config.max_new_tokens = json.integer("max_new_tokens");
+  check(json, "temperature", config.temperature, 0, 2, true);
+  check(json, "top_p", config.top_p, 0, 1, false);
+  check(json, "min_p", config.min_p, 0, 1, true);
+  check(json, "repetition_penalty", config.repetition_penalty, 0, std::numeric_limits<float>::max(), false);
+  if (config.top_k && *config.top_k < -1) json.refuse("top_k is below -1");
   return config;
 }
 

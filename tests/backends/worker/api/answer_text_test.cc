@@ -10,10 +10,12 @@ namespace {
 class AnswerTextTest : public ::testing::Test {
  protected:
   AnswerText make(TextOptions options = {}) {
-    return {model_.tokenizer, std::move(options), model_.eos_token};
+    options_ = std::move(options);
+    return {model_.tokenizer, options_, model_.eos_token};
   }
 
   const ServedModel model_ = byte_model();
+  TextOptions options_;
   std::string out_;
 };
 

@@ -30,10 +30,11 @@ TEST_F(ApiChoices, SeveralAnswersToSeveralPromptsComeInTheirOrder) {
   client_.send("POST", "/v1/completions", R"({"prompt":["a","b"],"n":2,"seed":5,"temperature":1})");
   ASSERT_EQ(engine_.submitted.size(), 4u);
   EXPECT_EQ(engine_.submitted[0].prompt, engine_.submitted[1].prompt) << "shared";
+  EXPECT_EQ(engine_.submitted[0].sampling, engine_.submitted[3].sampling) << "shared";
   EXPECT_THAT(*engine_.submitted[2].prompt, ElementsAre(kTurnToken, 'b'));
   std::vector<std::uint64_t> seeds;
   for (const Request& request : engine_.submitted)
-    seeds.push_back(request.sampling.seed.value());
+    seeds.push_back(request.seed.value());
   EXPECT_THAT(seeds, ElementsAre(5, 6, 5, 6));
   for (const int i : {3, 0, 2, 1}) {
     EXPECT_FALSE(client_.answer().complete);
@@ -127,13 +128,22 @@ TEST_F(ApiChoices, ACompletionsLogprobsHaveTheTokenAndThoseAsked) {
 
 TEST_F(ApiChoices, AnEchoWithLogprobsCoversThePromptOfWhichTheFirstTokenHasNone) {
   client_.send("POST", "/v1/completions", R"({"prompt":[97,98],"echo":true,"logprobs":0})");
-  EXPECT_EQ(engine_.submitted.back().sampling.prompt_logprobs, 0);
+  EXPECT_EQ(engine_.submitted.back().sampling->prompt_logprobs, 0);
   engine_.say("c", FinishReason::kLength);
   const std::string body = client_.answer().body;
   EXPECT_THAT(body, HasSubstr(R"("text":"abc")"));
   EXPECT_EQ(value_of(body, "logprobs"),
             R"({"text_offset":[0,1,2],"token_logprobs":[null,-0.5,-0.5],"tokens":["a","b","c"],)"
             R"("top_logprobs":[null,{"b":-0.5},{"c":-0.5}]})");
+}
+
+TEST_F(ApiChoices, APromptOfOneTokenHasNoLogprobsButIsTold) {
+  client_.send("POST", "/v1/completions", R"({"prompt":[97],"prompt_logprobs":0})");
+  engine_.say("c", FinishReason::kLength);
+  EXPECT_EQ(value_of(client_.answer().body, "prompt_logprobs"), "[null]");
+  client_.send("POST", "/v1/completions", R"({"prompt":[97],"echo":true,"logprobs":0})");
+  engine_.say("c", FinishReason::kLength);
+  EXPECT_EQ(value_of(client_.answer().body, "tokens"), R"(["a","c"])");
 }
 
 TEST_F(ApiChoices, PromptLogprobsAreAListByPosition) {
@@ -185,7 +195,7 @@ TEST_F(ApiChoices, TheCheckpointsDefaultsFillWhatTheRequestLeavesOpen) {
   model_.generation.repetition_penalty = 1.5;
   model_.generation.top_k = 7;
   client_.send("POST", "/v1/completions", R"({"prompt":"q"})");
-  SamplingParams sampling = engine_.submitted.back().sampling;
+  SamplingParams sampling = *engine_.submitted.back().sampling;
   EXPECT_EQ(sampling.temperature, 0.25F);
   EXPECT_EQ(sampling.top_p, 0.5F);
   EXPECT_EQ(sampling.min_p, 0.125F);
@@ -194,7 +204,7 @@ TEST_F(ApiChoices, TheCheckpointsDefaultsFillWhatTheRequestLeavesOpen) {
   HttpClient other(loop_, api_);
   other.send("POST", "/v1/completions",
              R"({"prompt":"q","temperature":2,"top_p":1,"min_p":0,"repetition_penalty":1,"top_k":-1})");
-  sampling = engine_.submitted.back().sampling;
+  sampling = *engine_.submitted.back().sampling;
   EXPECT_EQ(sampling.temperature, 2);
   EXPECT_EQ(sampling.top_p, 1);
   EXPECT_EQ(sampling.min_p, 0);
@@ -204,8 +214,24 @@ TEST_F(ApiChoices, TheCheckpointsDefaultsFillWhatTheRequestLeavesOpen) {
 
 TEST_F(ApiChoices, ABadWordIsBannedWithAndWithoutASpaceInFront) {
   client_.send("POST", "/v1/completions", R"({"prompt":"q","bad_words":["ab"]})");
-  EXPECT_THAT(engine_.submitted.back().sampling.bad_words, ElementsAre(ElementsAre('a', 'b')))
+  EXPECT_THAT(engine_.submitted.back().sampling->bad_words, ElementsAre(ElementsAre('a', 'b')))
       << "with a space it is one token longer, so the bare word is in it";
+}
+
+TEST_F(ApiChoices, IdsAreKeptOnceAndInOrder) {
+  client_.send("POST", "/v1/completions",
+               R"({"prompt":"q","allowed_token_ids":[9,5,9,5,7],"stop_token_ids":[8,3,8,999]})");
+  EXPECT_THAT(engine_.submitted.back().sampling->allowed_token_ids, ElementsAre(5, 7, 9));
+  EXPECT_THAT(engine_.submitted.back().sampling->stop_token_ids, ElementsAre(3, 8));
+}
+
+TEST_F(ApiChoices, BadWordsThatCannotAppearAreLeftOut) {
+  model_.vocab_size = 'c';
+  client_.send("POST", "/v1/completions",
+               R"({"prompt":"a","add_special_tokens":false,"bad_words":["b","cc",")" + std::string(100, 'a') +
+                   R"("]})");
+  EXPECT_THAT(engine_.submitted.back().sampling->bad_words, ElementsAre(ElementsAre('b')))
+      << "beyond the model's vocabulary, or longer than its context";
 }
 
 TEST_F(ApiChoices, PriorityAndSaltReachTheEngineAndTheHeaderWins) {
@@ -290,7 +316,7 @@ TEST_F(ApiWithDetails, TheRequestsIdIsAnsweredOrAFreshOne) {
 
 TEST_F(ApiWithDetails, WithoutACapAllLogprobsMayBeAskedFor) {
   client_.send("POST", "/v1/completions", R"({"prompt":"q","logprobs":-1})");
-  EXPECT_EQ(engine_.submitted.back().sampling.logprobs, 260);
+  EXPECT_EQ(engine_.submitted.back().sampling->logprobs, 260);
   engine_.say("a", FinishReason::kLength);
   EXPECT_THAT(client_.answer().body, HasSubstr(R"("tokens":["token_id:97"])"));
 }

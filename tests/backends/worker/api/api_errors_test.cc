@@ -103,6 +103,24 @@ TEST_F(ApiErrors, SamplingThatTheModelOrTheServerCannotDoIsRefused) {
                "BadRequestError", "messages");
 }
 
+TEST_F(ApiErrors, MoreAnswersThanMayWaitAreRefusedBeforeAnythingIsMadeOfThem) {
+  std::string prompts = R"(["a")";
+  for (int i = 1; i < 1024; ++i)
+    prompts += R"(,"a")";
+  expect_error(kCompletions, R"({"prompt":)" + prompts + R"(],"n":16384,"temperature":1})", 503,
+               "ServiceUnavailableError", "");
+}
+
+TEST_F(ApiErrors, MoreLogprobsThanOneRequestMayKeepAreRefused) {
+  model_.max_model_len = 100'000;
+  expect_error(kCompletions, R"({"prompt":"a","n":3,"temperature":1,"max_tokens":90000,"logprobs":20})", 400,
+               "BadRequestError", "logprobs");
+  expect_error(kChats,
+               R"({"messages":[{"role":"u","content":")" + std::string(60'000, 'a') +
+                   R"("}],"n":4,"temperature":1,"max_tokens":1,"prompt_logprobs":20})",
+               400, "BadRequestError", "logprobs");
+}
+
 TEST_F(ApiErrors, PromptsThatCannotBeAnsweredAreRefused) {
   const std::string sixty_three(62, 'a');  // and the special token in front
   expect_error(kCompletions, R"({"prompt":[]})", 400, "BadRequestError", "prompt");

@@ -58,7 +58,7 @@ TEST_F(ApiFixture, TheEngineGetsWhatTheRequestSays) {
   EXPECT_EQ(request.max_tokens, 9);
   EXPECT_EQ(request.min_tokens, 2);
   EXPECT_TRUE(request.ignore_eos);
-  EXPECT_THAT(request.stop_token_ids, ElementsAre(5));
+  EXPECT_THAT(request.sampling->stop_token_ids, ElementsAre(5));
 }
 
 TEST_F(ApiFixture, AnAnswerMayFillTheContextUnlessTheRequestOrTheCheckpointSaysLess) {

@@ -72,6 +72,12 @@ TEST(ParseRequest, RefusesTypesAndValuesAsVllmDoes) {
       {R"("logit_bias":{"1":"much"})", "Bad Request", "body.logit_bias.1"},
       {R"("allowed_token_ids":[])", "BadRequestError", "allowed_token_ids"},
       {R"("allowed_token_ids":["a"])", "Bad Request", "body.allowed_token_ids.0"},
+      {R"("top_p":1e-300)", "BadRequestError", "top_p"},
+      {R"("top_p":"nan")", "Bad Request", "body.top_p"},
+      {R"("temperature":"inf")", "Bad Request", "body.temperature"},
+      {R"("repetition_penalty":1e-300)", "BadRequestError", "repetition_penalty"},
+      {R"("repetition_penalty":1e300)", "BadRequestError", "repetition_penalty"},
+      {R"("logit_bias":{"1":"nan"})", "Bad Request", "body.logit_bias.1"},
       {R"("bad_words":[""])", "BadRequestError", "bad_words"},
       {R"("bad_words":"a")", "Bad Request", "body.bad_words"},
       {R"("truncate_prompt_tokens":-2)", "Bad Request", "body.truncate_prompt_tokens"},
@@ -120,6 +126,9 @@ TEST(ParseRequest, SamplingIsReadWhole) {
   EXPECT_EQ(sampling.logprobs, 2);
   EXPECT_THAT(sampling.logprob_token_ids, ElementsAre(3));
   EXPECT_EQ(sampling.prompt_logprobs, 1);
+  const std::string salt(1025, 's');
+  EXPECT_EQ(parse_completion_request(with_prompt((R"("cache_salt":")" + salt + "\"").c_str())).error().param,
+            "cache_salt");
   EXPECT_EQ(parse_completion_request(with_prompt(R"("seed":-1)"))->fields.sampling.seed, std::nullopt);
 }
 

@@ -54,13 +54,13 @@ class ScriptedGenerator final : public Generator {
     event.cached_tokens = cached_tokens;
     // Every token has the logprobs of the test, with the token itself in front.
     std::vector<TokenLogprobs> of_tokens;
-    if (request.sampling.logprobs) {
+    if (request.sampling->logprobs) {
       for (const std::int32_t token : tokens)
         of_tokens.push_back(logprobs_of(token));
     }
     event.logprobs = of_tokens;
     std::vector<TokenLogprobs> of_prompt;
-    if (request.sampling.prompt_logprobs && !std::exchange(began_[request.id], true)) {
+    if (request.sampling->prompt_logprobs && !std::exchange(began_[request.id], true)) {
       for (std::size_t i = 1; i < request.prompt->size(); ++i)
         of_prompt.push_back(logprobs_of((*request.prompt)[i]));
     }

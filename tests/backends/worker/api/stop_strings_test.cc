@@ -19,7 +19,7 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
 }
 
 Outcome run(const std::vector<std::string>& pieces, std::vector<std::string> stops, bool keep = false) {
-  StopStrings search(std::move(stops), keep);
+  StopStrings search(stops, keep);
   Outcome outcome;
   for (const std::string& piece : pieces) {
     if ((outcome.stop = search.push(piece, true, outcome.text))) return outcome;
@@ -77,7 +77,8 @@ TEST(StopStrings, StayInTheTextWhereTheRequestKeepsThem) {
 }
 
 TEST(StopStrings, HoldBackOnlyWhatMayBecomeOne) {
-  StopStrings search({"<end>"}, false);
+  const std::vector<std::string> stops = {"<end>"};
+  StopStrings search(stops, false);
   std::string out;
   EXPECT_FALSE(search.push("a<", true, out));
   EXPECT_EQ(out, "a");
@@ -88,7 +89,8 @@ TEST(StopStrings, HoldBackOnlyWhatMayBecomeOne) {
 }
 
 TEST(StopStrings, AreNotFoundWhereTheSearchIsOffButMayBeginThere) {
-  StopStrings search({"stop"}, false);
+  const std::vector<std::string> stops = {"stop"};
+  StopStrings search(stops, false);
   std::string out;
   EXPECT_FALSE(search.push("stop st", false, out));
   EXPECT_EQ(search.push("op!", true, out), "stop");
@@ -96,7 +98,8 @@ TEST(StopStrings, AreNotFoundWhereTheSearchIsOffButMayBeginThere) {
 }
 
 TEST(StopStrings, OneHeldBackWhileTheSearchWasOffDoesNotCountLater) {
-  StopStrings search({"b", "abc"}, false);
+  const std::vector<std::string> stops = {"b", "abc"};
+  StopStrings search(stops, false);
   std::string out;
   EXPECT_FALSE(search.push("ab", false, out));  // held: it may become "abc"; it also holds "b"
   EXPECT_FALSE(search.push("x", true, out));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <numeric>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -74,12 +75,15 @@ TEST_F(TokenMailboxTest, RequestsOfOneChannelAreToldApart) {
 }
 
 TEST_F(TokenMailboxTest, NewsForOneThatHasLeftIsDropped) {
-  const auto channel = mailbox_.open(1, 1);
+  auto channel = mailbox_.open(1, 1);
+  const std::weak_ptr<TokenChannel> watched = channel;
   std::vector<std::int32_t> tokens;
   int batches = 0;
   tasks_.spawn(collect(channel, tokens, batches));
   say(*channel, {1});
   tasks_.cancel_all();
+  channel.reset();
+  EXPECT_TRUE(watched.expired()) << "what is posted keeps nothing alive";
   loop_.poll();
   EXPECT_TRUE(tokens.empty());
 }

@@ -43,6 +43,18 @@ TEST(Logprobs, LargeLogitsDoNotOverflowAndImpossibleTokensStayImpossible) {
   EXPECT_NEAR(logprobs[1].logprob, std::log(0.5), 1e-6);
 }
 
+TEST(Logprobs, OfLogitsThatAreNoNumbersAreNumbersOrMinusInfinity) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  for (const std::vector<float>& logits :
+       {std::vector<float>{nan, 1, kInfinity}, std::vector<float>{nan, nan, nan},
+        std::vector<float>{-kInfinity, -kInfinity, -kInfinity}}) {
+    for (const TokenLogprob& entry : top_logprobs(logits, 0, 3)) {
+      EXPECT_FALSE(std::isnan(entry.logprob));
+      EXPECT_LE(entry.logprob, 0);
+    }
+  }
+}
+
 TEST(Logprobs, NoMoreThanTheVocabularyAreTold) {
   const std::vector<float> logits = {0, 1};
   EXPECT_THAT(tokens_of(top_logprobs(logits, 0, 20)), ::testing::ElementsAre(0, 1, 0));

@@ -215,6 +215,38 @@ TEST(Sampler, AModelThatAnswersNonsenseStillYieldsAToken) {
   EXPECT_EQ(pick(params, {.banned = banned}), 3);
 }
 
+// Whatever the parameters, a token of the vocabulary that was not ruled out comes back.
+TEST(Sampler, ParametersAtAndBeyondTheEndsOfTheirRangesStillYieldAPossibleToken) {
+  constexpr float kTiny = std::numeric_limits<float>::denorm_min();
+  constexpr float kHuge = std::numeric_limits<float>::max();
+  const Tokens tokens = {3, 1, 0};
+  for (const float top_p : {0.0F, kTiny, 1e-6F, 0.5F, 1.0F, kNan}) {
+    for (const float penalty : {0.0F, kTiny, 1e-39F, 1.0F, 1e37F, kHuge, kInfinity}) {
+      for (const float bias : {0.0F, -100.0F, kHuge, -kHuge, kInfinity, -kInfinity, kNan}) {
+        for (const std::int32_t top_k : {0, 1, 3}) {
+          for (const float temperature : {0.0F, kTiny, 0.01F, 1.0F, 2.0F}) {
+            SamplingParams params;
+            params.temperature = temperature;
+            params.top_p = top_p;
+            params.top_k = top_k;
+            params.min_p = top_p;
+            params.repetition_penalty = penalty;
+            params.logit_bias = {{1, bias}, {4, bias}};
+            params.allowed_token_ids = {1, 2, 3, 4};
+            for (const std::vector<float>& logits : {kLogits, std::vector<float>{-5, -1, -3, -2, -4},
+                                                     std::vector<float>{kHuge, kHuge, 0, -kHuge, 1}}) {
+              const std::int32_t token =
+                  pick(params, {.tokens = tokens, .prompt_size = 1, .draw = 0.999}, logits);
+              ASSERT_TRUE(token >= 1 && token <= 4) << token << " top_p " << top_p << " penalty " << penalty
+                                                    << " bias " << bias << " top_k " << top_k;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(RandomDraw, IsUniformAndDependsOnSeedAndIndexOnly) {
   double sum = 0;
   int low = 0;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 #include <vector>
 
 namespace sluice::worker {
@@ -33,7 +35,6 @@ class TokenPickerTest : public ::testing::Test {
   TokenPickerTest() {
     sequence_.tokens = {0, 1, 2};
     sequence_.prompt_size = 3;
-    sequence_.stop_tokens = {1};
     sequence_.seed = 7;
   }
 
@@ -42,8 +43,12 @@ class TokenPickerTest : public ::testing::Test {
     return picker_.pick(std::span(&use, 1))[0];
   }
 
+  void sample(SamplingParams params) {
+    sequence_.request.sampling = std::make_shared<const SamplingParams>(std::move(params));
+  }
+
   FixedLogits model_;
-  TokenPicker picker_{model_};
+  TokenPicker picker_{model_, {1}};
   Sequence sequence_;
 };
 
@@ -61,9 +66,16 @@ TEST_F(TokenPickerTest, StopTokensAreBannedUntilMinTokensWereGenerated) {
   EXPECT_EQ(pick().token, 1);
 }
 
+TEST_F(TokenPickerTest, TheRequestsOwnStopTokensAreBannedToo) {
+  sequence_.request.min_tokens = 1;
+  sample({.stop_token_ids = {2}});
+  EXPECT_EQ(pick().token, 3);
+  sequence_.request.ignore_eos = true;
+  EXPECT_EQ(pick().token, 1);
+}
+
 TEST_F(TokenPickerTest, LogprobsAreThoseOfTheUnmodifiedLogits) {
-  sequence_.request.sampling.logit_bias = {{3, 100}};
-  sequence_.request.sampling.logprobs = 2;
+  sample({.logit_bias = {{3, 100}}, .logprobs = 2});
   const OutputResult result = pick();
   EXPECT_EQ(result.token, 3);
   ASSERT_EQ(result.logprobs.size(), 3u);
@@ -74,8 +86,7 @@ TEST_F(TokenPickerTest, LogprobsAreThoseOfTheUnmodifiedLogits) {
 }
 
 TEST_F(TokenPickerTest, NamedTokensReplaceTheMostProbable) {
-  sequence_.request.sampling.logprobs = 1;
-  sequence_.request.sampling.logprob_token_ids = {0, 3};
+  sample({.logprobs = 1, .logprob_token_ids = {0, 3}});
   const OutputResult result = pick();
   ASSERT_EQ(result.logprobs.size(), 3u);
   EXPECT_EQ(result.logprobs[1].token, 0);
@@ -83,7 +94,7 @@ TEST_F(TokenPickerTest, NamedTokensReplaceTheMostProbable) {
 }
 
 TEST_F(TokenPickerTest, ARowOfThePromptTellsOfTheTokenBehindIt) {
-  sequence_.request.sampling.prompt_logprobs = 1;
+  sample({.prompt_logprobs = 1});
   const OutputResult result = pick(false, 0);
   EXPECT_EQ(result.token, 1);
   ASSERT_EQ(result.logprobs.size(), 2u);
@@ -91,7 +102,7 @@ TEST_F(TokenPickerTest, ARowOfThePromptTellsOfTheTokenBehindIt) {
 }
 
 TEST_F(TokenPickerTest, ASeedFixesTheAnswerAndItsPlaceInItTheDraw) {
-  sequence_.request.sampling.temperature = 5;
+  sample({.temperature = 5});
   const auto answer = [this] {
     Tokens tokens;
     for (int i = 0; i < 40; ++i) {

@@ -111,6 +111,12 @@ TEST(GenerationConfig, DefaultsAreRead) {
   EXPECT_EQ(config.max_new_tokens, 64);
   EXPECT_THROW(parse_generation_config(R"({"eos_token_id":-1})", "g.json"), LoadError);
   EXPECT_THROW(parse_generation_config(R"({"temperature":"hot"})", "g.json"), LoadError);
+  for (const char* wrong :
+       {R"({"temperature":-0.1})", R"({"temperature":3})", R"({"top_p":0})", R"({"top_p":1e-300})",
+        R"({"top_p":1.1})", R"({"min_p":-1})", R"({"min_p":2})", R"({"repetition_penalty":0})",
+        R"({"repetition_penalty":1e300})", R"({"top_k":-2})"}) {
+    EXPECT_THROW(parse_generation_config(wrong, "g.json"), LoadError) << wrong;
+  }
 }
 
 }  // namespace
