@@ -18,11 +18,13 @@ std::ostream& operator<<(std::ostream& out, const Outcome& outcome) {
   return out << '"' << outcome.text << "\" stopped by " << outcome.stop.value_or("nothing");
 }
 
-Outcome run(const std::vector<std::string>& pieces, std::vector<std::string> stops, bool keep = false) {
+Outcome run(const std::vector<std::string>& pieces, const std::vector<std::string>& stops,
+            bool keep = false) {
   StopStrings search(stops, keep);
   Outcome outcome;
   for (const std::string& piece : pieces) {
-    if ((outcome.stop = search.push(piece, true, outcome.text))) return outcome;
+    outcome.stop = search.push(piece, true, outcome.text);
+    if (outcome.stop) return outcome;
   }
   search.flush(outcome.text);
   return outcome;
