@@ -7,6 +7,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "backends/worker/pooler_flag.h"
+
 namespace sluice::worker {
 namespace {
 
@@ -117,6 +119,19 @@ void add_api_flags(CLI::App& app, Flags& flags) {
   add_switch(app, "enable-force-include-usage", flags.force_include_usage,
              "Usage on every frame of every stream");
   add_switch(app, "return-tokens-as-token-ids", flags.tokens_as_ids, "Name tokens in logprobs token_id:N");
+  app.add_option_function<std::string>(
+         "--pooler-config",
+         [&flags](const std::string& json) {
+           if (const std::string wrong = read_pooler_config(json, flags.pooler); !wrong.empty()) {
+             throw CLI::ValidationError("--pooler-config", wrong);
+           }
+         },
+         "How hidden states become embeddings, in JSON: pooling_type LAST or MEAN, use_activation true or "
+         "false\n(to length one or not)")
+      ->type_name("JSON")
+      ->default_str(R"({"pooling_type": "LAST", "use_activation": true})");
+  app.add_flag("--enable-tokenizer-info-endpoint", flags.tells_tokenizer,
+               "Answer GET /tokenizer_info, with the chat template");
   app.add_option_function<std::vector<std::string>>(
          "--fault",
          [&flags](const std::vector<std::string>& faults) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/worker/api/pooler_config.h"
 #include "backends/worker/engine/engine_options.h"
 #include "backends/worker/fault_flags.h"
 
@@ -41,6 +42,8 @@ struct Flags {
   bool prompt_tokens_details = false;
   bool force_include_usage = false;
   bool tokens_as_ids = false;
+  bool tells_tokenizer = false;
+  PoolerConfig pooler;
   Faults faults;
 };
 

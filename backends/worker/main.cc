@@ -4,6 +4,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "backends/worker/flags.h"
 #include "backends/worker/model/placement.h"
 #include "backends/worker/port_reservation.h"
+#include "backends/worker/progress_bar.h"
 #include "backends/worker/stderr_log.h"
 #include "gateway/http/server.h"
 #include "gateway/runtime/loop.h"
@@ -56,6 +58,8 @@ ApiOptions api_options(const Flags& flags) {
           .prompt_tokens_details = flags.prompt_tokens_details,
           .force_include_usage = flags.force_include_usage,
           .tokens_as_ids = flags.tokens_as_ids,
+          .tells_tokenizer = flags.tells_tokenizer,
+          .pooler = flags.pooler,
           .faults = flags.faults.api};
 }
 
@@ -157,7 +161,11 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
     if (!flags.faults.engine.any()) return model;
     return std::make_unique<FaultyRunner>(std::move(model), flags.faults.engine, clock, gate);
   };
-  const LoadedEngine loaded = load_engine(flags.model, engine_options(flags), *device, clock, with_faults);
+  std::optional<ProgressBar> bar(std::in_place);
+  const LoadedEngine loaded =
+      load_engine(flags.model, engine_options(flags), *device, clock,
+                  {.wrap = with_faults, .progress = [&bar](double share) { bar->show(share); }});
+  bar.reset();
   Result<ServedModel> model =
       load_served_model(flags.model, flags.ignore_generation_config ? GenerationConfig{} : loaded.generation);
   if (!model) return fail(std::move(model.error()));
@@ -167,6 +175,9 @@ Result<void> serve(const Flags& flags, const TimeSource& time, Log& log) {
   model->created = std::chrono::duration_cast<std::chrono::seconds>(time.wall().time_since_epoch()).count();
   model->max_model_len = loaded.engine->options().max_model_len;
   model->vocab_size = loaded.engine->vocab_size();
+  model->hidden_size = static_cast<std::int32_t>(loaded.model.hidden_size);
+  model->is_matryoshka = loaded.model.is_matryoshka;
+  model->matryoshka_dimensions = loaded.model.matryoshka_dimensions;
 
   Loop loop(time, system_seed());
   EngineGenerator generator(*loaded.engine);

@@ -7,7 +7,7 @@ import os
 import pathlib
 import shutil
 
-from harness import gateway, process, worker
+from harness import gateway, process, scripted_model, worker
 from harness.suite import main, test
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -89,9 +89,14 @@ def foreign(t):
     return backend, start_gateway(t, backend.address), {"WORDS": "1"}
 
 
-def bundled(t):
-    model = worker.start(t)
-    return model, start_gateway(t, model.address), {}
+def bundled(t, *options, **model):
+    served = worker.start(t, *options, **model)
+    return served, start_gateway(t, served.address), {}
+
+
+def slow(t):
+    """So slow that an answer cannot be whole before its client leaves."""
+    return bundled(t, "--step-interval-ms", "50")
 
 
 for scenario, what in ALL.items():
@@ -104,7 +109,7 @@ for scenario, what in ALL.items():
             sluice.wait_idle()
 
 
-for backend_name, start in (("a foreign backend", foreign), ("the bundled worker", bundled)):
+for backend_name, start in (("a foreign backend", foreign), ("the bundled worker", slow)):
     for scenario, what in (("abort_stream", "in mid-stream"), ("abort_waiting", "while it waits")):
 
         @test(f"the OpenAI client's abort {what} reaches {backend_name}")
@@ -117,6 +122,30 @@ for backend_name, start in (("a foreign backend", foreign), ("the bundled worker
                 assert backend.disconnected() == 1
             lines = sluice.access_log(1)
             assert lines[0]["error"] == "client_gone", lines
+
+
+for scenario, what in (("logprobs", "logprobs of chats and completions, whole and streamed"),
+                       ("embeddings", "embeddings as numbers and as base64")):
+
+    @test(f"the OpenAI client gets {what} from the bundled worker")
+    def _(t, scenario=scenario):
+        _, sluice, environment = bundled(t)
+        client(t, sluice, scenario, **environment)
+        sluice.wait_idle()
+
+
+@test("the OpenAI client calls tools, gives back their results and runs them itself")
+def _(t):
+    model = scripted_model.write(t.folder / "model", {
+        scripted_model.ANSWER: ["Hello."],
+        scripted_model.CALL: ["Let me ", "see. ", "<tool_call>", '\n{"name": "get_', 'weather", "arguments": ', '{"city": "Zür',
+                              'ich"}}\n', "</tool_call>", '\n<tool_call>{"name":"get_wea', 'ther","argu', 'ments":{"city"',
+                              ':"Oslo"}}</tool_call>'],
+        scripted_model.AFTER_TOOL: ["Thank ", "you."],
+    })
+    _, sluice, environment = bundled(t, "--enable-auto-tool-choice", "--tool-call-parser", "hermes", model=model)
+    client(t, sluice, "tools", **environment)
+    sluice.wait_idle()
 
 
 @test("four megabytes of streamed text reach the OpenAI client whole")

@@ -4,7 +4,6 @@
 #include "backends/worker/api/logprobs_json.h"
 
 namespace sluice::worker {
-namespace {
 
 void write_identity(JsonWriter& json, const AnswerIdentity& identity, std::string_view object) {
   json.member("id", identity.id);
@@ -13,7 +12,6 @@ void write_identity(JsonWriter& json, const AnswerIdentity& identity, std::strin
   json.member("model", identity.model);
 }
 
-// A frame's usage; a whole body's goes on with the details.
 void write_usage(JsonWriter& json, const Usage& usage, bool with_details) {
   json.key("usage");
   json.begin_object();
@@ -31,6 +29,8 @@ void write_usage(JsonWriter& json, const Usage& usage, bool with_details) {
   if (with_details) json.member("completion_tokens_details", nullptr);
   json.end_object();
 }
+
+namespace {
 
 void write_ids(JsonWriter& json, std::string_view name, const TokenIds* ids) {
   json.key(name);

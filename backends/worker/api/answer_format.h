@@ -116,6 +116,11 @@ class CompletionFormat final : public AnswerFormat {
   std::string_view frame_object() const override { return "text_completion"; }
 };
 
+// The members that every body begins with.
+void write_identity(JsonWriter& json, const AnswerIdentity& identity, std::string_view object);
+// A frame's usage; a whole body's goes on with the details.
+void write_usage(JsonWriter& json, const Usage& usage, bool with_details);
+
 inline constexpr std::string_view kStreamEnd = "data: [DONE]\n\n";
 
 // Appends an error that comes after the stream has begun.

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <iterator>
 #include <memory>
+#include <stdexcept>
 #include <utility>
 
 #include "backends/worker/api/json_writer.h"
@@ -21,6 +22,8 @@ namespace {
 
 constexpr std::string_view kGuarded[] = {"/v1", "/v2", "/inference",
                                          "/cohere"};  // need the key, if there is one
+
+constexpr std::string_view kNotFound = R"({"detail":"Not Found"})";
 
 std::int64_t unix_seconds(const Loop& loop) {
   return std::chrono::duration_cast<std::chrono::seconds>(loop.time().wall().time_since_epoch()).count();
@@ -137,9 +140,11 @@ const std::vector<Api::Route>& Api::routes() {
   static const std::vector<Route> routes = {
       {"/v1/chat/completions", Method::kPost, &Api::chat_completions, true},
       {"/v1/completions", Method::kPost, &Api::completions, true},
+      {"/v1/embeddings", Method::kPost, &Api::embeddings, true},
       {"/v1/models", Method::kGet, &Api::models},
       {"/tokenize", Method::kPost, &Api::tokenize_text},
       {"/detokenize", Method::kPost, &Api::detokenize_text},
+      {"/tokenizer_info", Method::kGet, &Api::tokenizer_info},
       {"/health", Method::kGet, &Api::health, false, true},
       {"/ping", Method::kGet, &Api::health, false, true},
       {"/ping", Method::kPost, &Api::health, false, true},
@@ -167,7 +172,8 @@ Task<Result<void>> Api::serve(ServerStream& stream) {
   }
   Result<void> result = co_await dispatch(watched, route, is_known);
   if (route == nullptr || !route->is_operational) {
-    metrics_.http_answered(is_known ? stream.head.path() : "none", name(stream.head.method), client.status());
+    metrics_.http_answered(is_known ? stream.head.path() : "none", name(stream.head.method), client.status(),
+                           loop_.now() - stream.received_at);
   }
   co_return result;
 }
@@ -175,7 +181,7 @@ Task<Result<void>> Api::serve(ServerStream& stream) {
 Task<Result<void>> Api::dispatch(ServerStream& stream, const Route* route, bool is_known) {
   if (!is_authorized(stream.head))
     co_return co_await reply(stream.client, 401, kJsonType, R"({"error":"Unauthorized"})");
-  if (!is_known) co_return co_await reply(stream.client, 404, kJsonType, R"({"detail":"Not Found"})");
+  if (!is_known) co_return co_await reply(stream.client, 404, kJsonType, std::string(kNotFound));
   if (route == nullptr) co_return co_await refuse_method(stream);
   struct Load {
     std::int64_t* count;
@@ -292,22 +298,29 @@ std::string Api::fresh_id() {
   return fmt::format("{:016x}{:016x}", loop_.random().next(), loop_.random().next());
 }
 
+GenerationServices Api::services() {
+  return {model_, generator_, mailbox_, metrics_, options_.faults};
+}
+
+AnswerIdentity Api::identity(ServerStream& stream, std::string_view prefix, const PromptFields& fields) {
+  AnswerIdentity identity;
+  const std::string_view header = stream.head.headers.get(HeaderId::kXRequestId);
+  identity.id = prefix;
+  identity.id += !header.empty() ? std::string(header) : fields.request_id ? *fields.request_id : fresh_id();
+  identity.created = unix_seconds(loop_);
+  identity.model = model_.names.front();
+  identity.fingerprint = fingerprint_;
+  return identity;
+}
+
 // What the request says of all its answers; the prompts are to be added.
 Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix,
                                  const GenerationFields& fields) {
   Parsed<SamplingParams> sampling = resolve_sampling(model_, options_.max_logprobs, fields.sampling);
   if (!sampling) return std::unexpected(sampling.error());
-  const Headers& headers = stream.head.headers;
   GenerationPlan plan;
-  plan.identity.id = prefix;
-  plan.identity.id += !headers.get(HeaderId::kXRequestId).empty()
-                          ? std::string(headers.get(HeaderId::kXRequestId))
-                      : fields.request_id ? *fields.request_id
-                                          : fresh_id();
+  plan.identity = identity(stream, prefix, fields);
   sampling->stop_token_ids = known_ids(model_, fields.stop_token_ids);
-  plan.identity.created = unix_seconds(loop_);
-  plan.identity.model = model_.names.front();
-  plan.identity.fingerprint = fingerprint_;
   plan.n = static_cast<std::int32_t>(fields.sampling.n);
   plan.stream = fields.stream;
   plan.include_usage = fields.include_usage || (fields.stream && options_.force_include_usage);
@@ -323,14 +336,15 @@ Parsed<GenerationPlan> Api::plan(ServerStream& stream, std::string_view prefix,
   plan.request.ignore_eos = fields.ignore_eos;
   plan.request.sampling = std::make_shared<const SamplingParams>(std::move(*sampling));
   if (fields.sampling.seed) plan.request.seed = static_cast<std::uint64_t>(*fields.sampling.seed);
-  plan.request.priority = header_priority(headers).value_or(fields.priority.value_or(0));
+  plan.request.priority = header_priority(stream.head.headers).value_or(fields.priority.value_or(0));
   plan.request.cache_salt = fields.cache_salt;
   return plan;
 }
 
 std::optional<ApiError> Api::add_prompt(GenerationPlan& plan, const GenerationFields& fields, TokenIds tokens,
                                         std::string echo) const {
-  if (auto error = truncate(model_, fields, tokens)) return error;
+  const std::int64_t kept_free = std::max<std::int64_t>(fields.max_tokens.value_or(1), 1);
+  if (auto error = truncate(model_, fields, kept_free, tokens)) return error;
   const Parsed<std::int32_t> limit = answer_limit(model_, tokens, fields);
   if (!limit) return limit.error();
   plan.prompts.push_back({std::make_shared<const TokenIds>(std::move(tokens)), *limit, std::move(echo)});
@@ -367,6 +381,13 @@ Parsed<GenerationPlan> Api::plan_chat(ServerStream& stream, const ChatRequest& r
   return planned;
 }
 
+// Ids are moved out of `input`, a text is not.
+Parsed<TokenIds> Api::prompt_tokens(PromptInput& input, bool add_special_tokens,
+                                    const PromptFields& fields) const {
+  if (auto* ids = std::get_if<TokenIds>(&input)) return std::move(*ids);
+  return tokenize(model_, std::get<std::string>(input), add_special_tokens, !fields.truncate_prompt_tokens);
+}
+
 Parsed<GenerationPlan> Api::plan_completion(ServerStream& stream, CompletionRequest& request) {
   if (auto error = unknown_model(request.fields.model)) return std::unexpected(std::move(*error));
   // No tokens wanted: the engine computes the one that it always does.
@@ -376,11 +397,9 @@ Parsed<GenerationPlan> Api::plan_completion(ServerStream& stream, CompletionRequ
   if (!planned) return planned;
   planned->style.only_echo = only_echo;
   planned->style.echoes_logprobs = request.echo && planned->style.with_logprobs;
-  const bool bounded = !request.fields.truncate_prompt_tokens;
-  for (auto& prompt : request.prompts) {
+  for (PromptInput& prompt : request.prompts) {
     const std::string* text = std::get_if<std::string>(&prompt);
-    Parsed<TokenIds> tokens = text != nullptr ? tokenize(model_, *text, request.add_special_tokens, bounded)
-                                              : Parsed<TokenIds>(std::get<TokenIds>(std::move(prompt)));
+    Parsed<TokenIds> tokens = prompt_tokens(prompt, request.add_special_tokens, request.fields);
     if (!tokens) return std::unexpected(tokens.error());
     std::string echo;
     if (request.echo) {
@@ -413,8 +432,61 @@ Task<Result<void>> Api::run(const AnswerFormat& format, Parsed<GenerationPlan> p
   if (const auto excess = find_excess(*plan, generator_.options())) {
     co_return co_await reply(stream.client, *excess);
   }
-  const GenerationServices services{model_, generator_, mailbox_, metrics_, options_.faults};
-  co_return co_await answer(services, format, std::move(*plan), stream, loop_.now() - stream.received_at);
+  co_return co_await answer(services(), format, std::move(*plan), stream, loop_.now() - stream.received_at);
+}
+
+Parsed<EmbeddingPlan> Api::plan_embeddings(ServerStream& stream, EmbeddingRequest& request) {
+  if (auto error = unknown_model(request.model)) {
+    error->param.reset();  // as vLLM's pooling endpoints do
+    return std::unexpected(std::move(*error));
+  }
+  const Parsed<std::int32_t> dimensions = embedding_size(model_, request.style);
+  if (!dimensions) return std::unexpected(dimensions.error());
+  bool add_special_tokens = request.add_special_tokens;
+  std::vector<PromptInput> inputs;
+  if (const auto* conversation = std::get_if<Conversation>(&request.input)) {
+    Parsed<std::string> text = render_conversation(model_, *conversation, loop_.time().wall());
+    if (!text) return std::unexpected(text.error());
+    inputs.emplace_back(std::move(*text));
+    add_special_tokens = conversation->add_special_tokens;
+  } else {
+    inputs = std::move(std::get<std::vector<PromptInput>>(request.input));
+  }
+  EmbeddingPlan plan;
+  plan.identity = identity(stream, "embd-", request);
+  plan.request.pooling = options_.pooler.pooling;
+  plan.request.priority = header_priority(stream.head.headers).value_or(request.priority.value_or(0));
+  plan.request.cache_salt = request.cache_salt;
+  plan.style = request.style;
+  plan.dimensions = *dimensions;
+  plan.normalised = request.style.normalised.value_or(options_.pooler.normalised);
+  plan.tells_cached = options_.prompt_tokens_details;
+  for (PromptInput& input : inputs) {
+    Parsed<TokenIds> tokens = prompt_tokens(input, add_special_tokens, request);
+    if (!tokens) return std::unexpected(tokens.error());
+    if (auto error = truncate(model_, request, 0, *tokens)) return std::unexpected(std::move(*error));
+    if (auto fault = find_embedding_fault(model_, *tokens)) return std::unexpected(std::move(*fault));
+    plan.prompts.push_back(std::make_shared<const TokenIds>(std::move(*tokens)));
+  }
+  return plan;
+}
+
+Task<Result<void>> Api::embeddings(ServerStream& stream) {
+  Parsed<EmbeddingRequest> request = co_await read_request(stream, &parse_embedding_request);
+  if (!request) co_return co_await reply(stream.client, request.error());
+  Parsed<EmbeddingPlan> plan = plan_embeddings(stream, *request);
+  if (!plan) co_return co_await reply(stream.client, plan.error());
+  co_return co_await answer(services(), std::move(*plan), stream, loop_.now() - stream.received_at);
+}
+
+Task<Result<void>> Api::tokenizer_info(ServerStream& stream) {
+  if (!options_.tells_tokenizer) return reply(stream.client, 404, kJsonType, std::string(kNotFound));
+  try {
+    return reply(stream.client, 200, kJsonType,
+                 jinja::to_json(model_.tokenizer_info, {.item_separator = ",", .key_separator = ":"}));
+  } catch (const std::invalid_argument&) {  // larger than a value may be when printed
+    return reply(stream.client, internal_error());
+  }
 }
 
 Task<Result<void>> Api::tokenize_text(ServerStream& stream) {

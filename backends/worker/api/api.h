@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "backends/worker/api/api_faults.h"
+#include "backends/worker/api/embedding.h"
 #include "backends/worker/api/generation.h"
+#include "backends/worker/api/pooler_config.h"
 #include "gateway/http/stream.h"
 
 namespace sluice::worker {
@@ -22,6 +24,8 @@ struct ApiOptions {
   bool prompt_tokens_details = false;  // usage says how much of the prompt was cached
   bool force_include_usage = false;    // as if every stream asked for it, on each frame
   bool tokens_as_ids = false;          // return_tokens_as_token_ids of requests that do not say
+  bool tells_tokenizer = false;        // GET /tokenizer_info
+  PoolerConfig pooler = {};
   ApiFaults faults = {};
 };
 
@@ -57,8 +61,10 @@ class Api final : public StreamHandler {
   Task<Result<void>> models(ServerStream& stream);
   Task<Result<void>> chat_completions(ServerStream& stream);
   Task<Result<void>> completions(ServerStream& stream);
+  Task<Result<void>> embeddings(ServerStream& stream);
   Task<Result<void>> tokenize_text(ServerStream& stream);
   Task<Result<void>> detokenize_text(ServerStream& stream);
+  Task<Result<void>> tokenizer_info(ServerStream& stream);
 
   bool is_authorized(const RequestHead& head) const;
   std::optional<ApiError> unknown_model(const std::optional<std::string>& name) const;
@@ -67,6 +73,11 @@ class Api final : public StreamHandler {
   Parsed<GenerationPlan> plan_completion(ServerStream& stream, CompletionRequest& request);
   std::optional<ApiError> add_prompt(GenerationPlan& plan, const GenerationFields& fields, TokenIds tokens,
                                      std::string echo) const;
+  Parsed<TokenIds> prompt_tokens(PromptInput& input, bool add_special_tokens,
+                                 const PromptFields& fields) const;
+  Parsed<EmbeddingPlan> plan_embeddings(ServerStream& stream, EmbeddingRequest& request);
+  AnswerIdentity identity(ServerStream& stream, std::string_view prefix, const PromptFields& fields);
+  GenerationServices services();
   std::string fresh_id();
   Task<Result<void>> run(const AnswerFormat& format, Parsed<GenerationPlan> plan, ServerStream& stream);
 

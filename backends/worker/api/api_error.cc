@@ -64,4 +64,8 @@ ApiError internal_error() {
   return {500, "InternalServerError", "Internal server error", std::nullopt};
 }
 
+ApiError shutting_down() {
+  return {503, "ServiceUnavailableError", "The server is shutting down.", std::nullopt};
+}
+
 }  // namespace sluice::worker

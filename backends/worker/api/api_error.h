@@ -37,4 +37,6 @@ ApiError unsupported(std::string_view what, std::string_view param = {});
 
 ApiError internal_error();
 
+ApiError shutting_down();
+
 }  // namespace sluice::worker

@@ -16,9 +16,21 @@ namespace sluice::worker {
 
 using TokenIds = std::vector<std::int32_t>;
 
-// What both kinds of generation may say. Everything was checked as far as it can be without the model.
-struct GenerationFields {
+// A text, or its tokens.
+using PromptInput = std::variant<std::string, TokenIds>;
+
+// What all requests with prompts may say. Everything here and below was checked as far as it can be without
+// the model.
+struct PromptFields {
   std::optional<std::string> model;
+  std::optional<std::string> request_id;
+  std::optional<std::int64_t> priority;
+  std::string cache_salt;
+  std::optional<std::int64_t> truncate_prompt_tokens;  // keep the last ones; -1: as many as the context holds
+};
+
+// What both kinds of generation may say.
+struct GenerationFields : PromptFields {
   bool stream = false;
   bool include_usage = false;
   bool continuous_usage = false;
@@ -29,18 +41,14 @@ struct GenerationFields {
   TextOptions text;
   SamplingFields sampling;
   bool return_token_ids = false;
-  std::optional<bool> tokens_as_ids;                   // return_tokens_as_token_ids
-  std::optional<std::int64_t> truncate_prompt_tokens;  // keep the last ones; -1: as many as the context holds
-  std::int64_t stream_interval = 1;                    // tokens of a frame, but for the first and the last
-  std::optional<std::int64_t> priority;
-  std::string cache_salt;
-  std::optional<std::string> request_id;
+  std::optional<bool> tokens_as_ids;  // return_tokens_as_token_ids
+  std::int64_t stream_interval = 1;   // tokens of a frame, but for the first and the last
 };
 
 // POST /v1/completions.
 struct CompletionRequest {
   GenerationFields fields;
-  std::vector<std::variant<std::string, TokenIds>> prompts;  // at least one
+  std::vector<PromptInput> prompts;  // at least one
   bool add_special_tokens = true;
   bool echo = false;
 };
@@ -64,6 +72,24 @@ struct ChatRequest {
   bool parallel_tool_calls = true;
 };
 
+enum class EmbeddingType { kFloat32, kFloat16, kBfloat16 };
+
+// How embeddings are to be told.
+struct EmbeddingStyle {
+  bool as_base64 = false;  // of the numbers' bytes, as `type` and `big_endian` say
+  EmbeddingType type = EmbeddingType::kFloat32;
+  bool big_endian = false;
+  std::optional<bool> normalised;  // use_activation; the model's way if not said
+  std::optional<std::int64_t> dimensions;
+};
+
+// POST /v1/embeddings.
+struct EmbeddingRequest : PromptFields {
+  std::variant<std::vector<PromptInput>, Conversation> input;
+  bool add_special_tokens = true;  // of texts
+  EmbeddingStyle style;
+};
+
 // POST /tokenize.
 struct TokenizeRequest {
   std::optional<std::string> model;
@@ -82,6 +108,7 @@ struct DetokenizeRequest {
 // server does not honour are refused by name.
 Parsed<CompletionRequest> parse_completion_request(std::string_view json);
 Parsed<ChatRequest> parse_chat_request(std::string_view json);
+Parsed<EmbeddingRequest> parse_embedding_request(std::string_view json);
 Parsed<TokenizeRequest> parse_tokenize_request(std::string_view json);
 Parsed<DetokenizeRequest> parse_detokenize_request(std::string_view json);
 

@@ -106,7 +106,7 @@ void read_template_variables(RequestFields& body, jinja::Dict& variables) {
 
 }  // namespace
 
-Conversation read_conversation(RequestFields& body) {
+Conversation read_conversation(RequestFields& body, bool add_generation_prompt) {
   Conversation conversation;
   if (!body.has("messages")) body.mistype("missing", "messages", "Field required");
   if (const jinja::List* messages = body.list("messages")) {
@@ -114,7 +114,7 @@ Conversation read_conversation(RequestFields& body) {
       conversation.messages.push_back(normalised(body, (*messages)[i], fmt::format("messages.{}", i)));
     }
   }
-  conversation.add_generation_prompt = body.flag("add_generation_prompt", true);
+  conversation.add_generation_prompt = body.flag("add_generation_prompt", add_generation_prompt);
   conversation.add_special_tokens = body.flag("add_special_tokens", false);
   conversation.continue_final_message = body.flag("continue_final_message", false);
   if (conversation.continue_final_message && conversation.add_generation_prompt) {

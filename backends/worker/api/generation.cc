@@ -4,50 +4,22 @@
 #include <string>
 #include <utility>
 
-#include "backends/worker/api/plan_limits.h"
 #include "backends/worker/api/reply.h"
 
 namespace sluice::worker {
-namespace {
-
-ApiError explain(SubmitStatus status, bool healthy) {
-  switch (status) {
-    case SubmitStatus::kQueueFull:
-      return queue_full();
-    case SubmitStatus::kStopped:
-      if (!healthy) return internal_error();
-      return {503, "ServiceUnavailableError", "The server is shutting down.", {}};
-    case SubmitStatus::kNeverFits:
-      return rule_error("The prompt and the requested answer need more than the whole KV cache.");
-    case SubmitStatus::kAccepted:
-    case SubmitStatus::kEmptyPrompt:
-    case SubmitStatus::kPromptTooLong:
-    case SubmitStatus::kTokenOutOfVocabulary:
-    case SubmitStatus::kBadLimits:
-      break;  // checked before
-  }
-  return rule_error("The engine refused the request.");
-}
-
-}  // namespace
 
 Generation::Generation(const GenerationServices& services, const GenerationPlan& plan,
                        Duration submitted_after)
     : services_(services),
       plan_(plan),
       count_(plan.prompts.size() * static_cast<std::size_t>(plan.n)),
-      first_id_(services.generator.new_ids(count_)),
-      channel_(services.mailbox.open(first_id_, count_)),
-      engine_done_(count_),
+      submission_(services.generator, services.mailbox, count_),
       open_answers_(plan.prompts.size(), plan.n) {
   std::vector<Request> requests;
   for (std::size_t i = 0; i < count_; ++i)
     requests.push_back(request_for(i));
-  const SubmitStatus status = services.generator.submit(std::move(requests));
-  if (status != SubmitStatus::kAccepted) {
-    refusal_ = explain(status, services.generator.healthy());
-    return;
-  }
+  refusal_ = submission_.submit(std::move(requests));
+  if (refusal_) return;
   open_ = count_;
   for (std::size_t i = 0; i < count_; ++i) {
     choices_.emplace_back(services.model, services.metrics, plan.style,
@@ -56,28 +28,20 @@ Generation::Generation(const GenerationServices& services, const GenerationPlan&
   }
 }
 
-Generation::~Generation() {
-  for (std::size_t i = 0; i < choices_.size(); ++i) {
-    if (!engine_done_[i]) services_.generator.abort(first_id_ + i);
-  }
-}
-
 Request Generation::request_for(std::size_t index) const {
   const PlannedPrompt& prompt = plan_.prompts[index / static_cast<std::size_t>(plan_.n)];
   Request request = plan_.request;
-  request.id = first_id_ + index;
   request.prompt = prompt.tokens;
   request.max_tokens = prompt.max_tokens;
   // Each answer to a prompt draws numbers of its own.
   if (request.seed) *request.seed += index % static_cast<std::size_t>(plan_.n);
-  request.sink = channel_;
   return request;
 }
 
 Task<std::vector<Choice*>> Generation::advance() {
   std::vector<Choice*> changed;
   while (changed.empty()) {
-    std::vector<TokenBatch> batches = co_await channel_->next();
+    std::vector<TokenBatch> batches = co_await submission_.next();
     const auto& fail_after = services_.faults.fail_after;
     if (fail_after && tokens() >= *fail_after) co_return std::vector<Choice*>();
     for (TokenBatch& batch : batches) {
@@ -95,15 +59,13 @@ Task<std::vector<Choice*>> Generation::advance() {
 Choice* Generation::accept(TokenBatch batch) {
   const std::size_t index = batch.index;
   Choice& choice = choices_[index];
-  const bool is_last_word = batch.finish != FinishReason::kNone;
-  const bool had_ended = choice.ended();
-  if (!had_ended) choice.accept(std::move(batch));
-  if (!had_ended && choice.ended()) {
+  if (choice.ended()) return nullptr;
+  choice.accept(std::move(batch));
+  if (choice.ended()) {
     count_end(index);
-    if (!is_last_word && !engine_done_[index]) services_.generator.abort(first_id_ + index);
-    engine_done_[index] = true;
+    submission_.abort(index);
   }
-  return had_ended ? nullptr : &choice;
+  return &choice;
 }
 
 void Generation::count_end(std::size_t index) {

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -11,7 +10,7 @@
 #include "backends/worker/api/choice.h"
 #include "backends/worker/api/generator.h"
 #include "backends/worker/api/served_model.h"
-#include "backends/worker/api/token_mailbox.h"
+#include "backends/worker/api/submission.h"
 #include "backends/worker/api/worker_metrics.h"
 #include "gateway/http/stream.h"
 
@@ -40,17 +39,11 @@ struct GenerationPlan {
   std::int64_t stream_interval = 1;
 };
 
-// The answers to one request under way: submitted to the engine together when it is made, those that have not
-// ended aborted there when it is destroyed, which is what happens when the client leaves. Threads: the
-// loop's.
+// The answers to one request under way. Threads: the loop's.
 class Generation {
  public:
   // `plan` outlives it. `submitted_after`: how long ago the request arrived.
   Generation(const GenerationServices& services, const GenerationPlan& plan, Duration submitted_after);
-  ~Generation();
-  Generation(const Generation&) = delete;
-  Generation& operator=(const Generation&) = delete;
-
   // Why the engine refused it, if it did: then nothing else may be called.
   const std::optional<ApiError>& refusal() const noexcept { return refusal_; }
 
@@ -71,10 +64,8 @@ class Generation {
   GenerationServices services_;
   const GenerationPlan& plan_;
   std::size_t count_;
-  RequestId first_id_;
-  std::shared_ptr<TokenChannel> channel_;
+  Submission submission_;
   std::deque<Choice> choices_;
-  std::vector<bool> engine_done_;  // the engine has said its last word to that answer, or was told to stop
   std::size_t open_ = 0;
   std::vector<std::int32_t> open_answers_;  // of each prompt
   std::optional<ApiError> refusal_;

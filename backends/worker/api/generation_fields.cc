@@ -4,11 +4,12 @@
 
 #include <utility>
 
+#include "backends/worker/api/prompt_fields.h"
+
 namespace sluice::worker {
 namespace {
 
-constexpr std::size_t kMostStops = 4;       // vLLM's VLLM_MAX_STOP_STRINGS
-constexpr std::size_t kLongestSalt = 1024;  // bytes; each answer keeps it while it waits
+constexpr std::size_t kMostStops = 4;  // vLLM's VLLM_MAX_STOP_STRINGS
 
 bool is_off(const jinja::Value& value) {
   if (value.list() != nullptr) return value.list()->empty();
@@ -86,39 +87,11 @@ void read_min_tokens(RequestFields& body, GenerationFields& fields) {
   fields.text.min_tokens = static_cast<std::int32_t>(*min_tokens);
 }
 
-void read_cache_salt(RequestFields& body, GenerationFields& fields) {
-  const auto salt = body.text("cache_salt");
-  if (!salt) return;
-  if (salt->empty()) {
-    body.refuse(rule_error("Parameter 'cache_salt' must be a non-empty string if provided.", "cache_salt"));
-  }
-  if (salt->size() > kLongestSalt) {
-    body.refuse(value_error(fmt::format("cache_salt has at most {} bytes.", kLongestSalt), "cache_salt",
-                            std::to_string(salt->size())));
-  }
-  fields.cache_salt = *salt;
-}
-
-void read_truncation(RequestFields& body, GenerationFields& fields) {
-  fields.truncate_prompt_tokens = body.integer("truncate_prompt_tokens");
-  if (fields.truncate_prompt_tokens && *fields.truncate_prompt_tokens < -1) {
-    body.mistype("greater_than_equal", "truncate_prompt_tokens",
-                 "Input should be greater than or equal to -1");
-  }
-  // Byte-level tokenizers truncate on the left by default, which is what is done here.
-  if (const auto side = body.text("truncation_side"); side && *side != "left") {
-    body.refuse(*side == "right" ? unsupported("truncation_side right", "truncation_side")
-                                 : schema_error("literal_error", body.path_of("truncation_side"),
-                                                "Input should be 'left' or 'right'"));
-  }
-}
-
 }  // namespace
 
 GenerationFields read_generation_fields(RequestFields& body) {
   GenerationFields fields;
-  fields.model = body.text("model");
-  fields.request_id = body.text("request_id");
+  static_cast<PromptFields&>(fields) = read_prompt_fields(body);
   read_stream(body, fields);
   fields.sampling = read_sampling_fields(body, fields.stream);
   read_stop(body, fields);
@@ -132,9 +105,6 @@ GenerationFields read_generation_fields(RequestFields& body) {
   if (fields.stream_interval < 1) {
     body.mistype("greater_than_equal", "stream_interval", "Input should be greater than or equal to 1");
   }
-  fields.priority = body.integer("priority");
-  read_cache_salt(body, fields);
-  read_truncation(body, fields);
   refuse_unsupported(body);
   return fields;
 }

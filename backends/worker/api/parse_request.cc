@@ -1,89 +1,19 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <limits>
 #include <stdexcept>
 
 #include "backends/worker/api/api_request.h"
 #include "backends/worker/api/conversation.h"
 #include "backends/worker/api/generation_fields.h"
+#include "backends/worker/api/prompt_fields.h"
 #include "backends/worker/api/request_fields.h"
 
 namespace sluice::worker {
 namespace {
 
 constexpr std::int64_t kDefaultCompletionTokens = 16;
-constexpr std::size_t kMostPrompts = 1024;  // vLLM's VLLM_MAX_COMPLETION_PROMPTS
-
-std::optional<std::int32_t> to_token(RequestFields& body, std::int64_t id, const std::string& path) {
-  if (id < 0) {
-    body.refuse(schema_error("greater_than_equal", path, "Input should be greater than or equal to 0"));
-    return std::nullopt;
-  }
-  // Beyond every vocabulary, which is said later, with its size.
-  return static_cast<std::int32_t>(std::min<std::int64_t>(id, std::numeric_limits<std::int32_t>::max()));
-}
-
-void read_ids(RequestFields& body, std::string_view name, TokenIds& ids) {
-  for (const std::int64_t id : body.integers(name)) {
-    const auto token = to_token(body, id, fmt::format("{}.{}", body.path_of(name), ids.size()));
-    if (!token) return;
-    ids.push_back(*token);
-  }
-}
-
-// One of several prompts, at `index` of their list.
-void read_nested_prompt(RequestFields& body, const jinja::Value& prompt, std::size_t index,
-                        CompletionRequest& request) {
-  if (prompt.text() != nullptr) {
-    request.prompts.emplace_back(*prompt.text());
-    return;
-  }
-  const std::string name = std::to_string(index);
-  jinja::Dict inner;
-  inner.set(name, prompt);
-  RequestFields nested(inner, body.path_of("prompt"));
-  TokenIds ids;
-  read_ids(nested, name, ids);
-  if (nested.error()) {
-    body.refuse(*nested.error());
-  } else if (ids.empty()) {
-    body.refuse(rule_error("prompt must not be empty.", "prompt"));
-  }
-  request.prompts.emplace_back(std::move(ids));
-}
-
-// A prompt is a string or a list of ids; several ones are a list of those.
-void read_prompts(RequestFields& body, CompletionRequest& request) {
-  const jinja::Value* prompt = body.find("prompt");
-  if (prompt == nullptr) {
-    body.refuse(body.has("prompt_embeds")
-                    ? unsupported("prompt_embeds")
-                    : rule_error("Either prompt or prompt_embeds must be provided.", "prompt"));
-    return;
-  }
-  if (prompt->text() != nullptr) {
-    request.prompts.emplace_back(*prompt->text());
-    return;
-  }
-  const jinja::List* list = body.list("prompt");
-  if (list == nullptr) return;
-  if (list->empty()) {
-    body.refuse(rule_error("prompt must not be empty.", "prompt"));
-    return;
-  }
-  if (list->front().text() == nullptr && list->front().list() == nullptr) {
-    read_ids(body, "prompt", std::get<TokenIds>(request.prompts.emplace_back(TokenIds())));
-    return;
-  }
-  if (list->size() > kMostPrompts) {
-    body.refuse(value_error(fmt::format("prompt has at most {} entries.", kMostPrompts), "prompt",
-                            std::to_string(list->size())));
-    return;
-  }
-  for (std::size_t i = 0; i < list->size() && !body.error(); ++i)
-    read_nested_prompt(body, (*list)[i], i, request);
-}
+constexpr std::size_t kMostCompletionPrompts = 1024;  // vLLM's VLLM_MAX_COMPLETION_PROMPTS
+constexpr std::size_t kMostEmbeddings = 2048;         // OpenAI's
 
 void read_completion_logprobs(RequestFields& body, GenerationFields& fields, bool echo) {
   fields.sampling.logprobs = body.integer("logprobs");
@@ -153,6 +83,25 @@ void check_limits(RequestFields& body, const GenerationFields& fields, std::int6
   }
 }
 
+EmbeddingStyle read_embedding_style(RequestFields& body) {
+  EmbeddingStyle style;
+  const auto format = body.literal("encoding_format", {"float", "base64", "bytes", "bytes_only"});
+  if (format && format->starts_with("bytes")) {
+    body.refuse(unsupported("encoding_format " + *format, "encoding_format"));
+  }
+  style.as_base64 = format == "base64";
+  const auto type = body.literal("embed_dtype", {"float32", "float16", "bfloat16", "fp8_e4m3", "fp8_e5m2"});
+  if (type && type->starts_with("fp8")) body.refuse(unsupported("embed_dtype " + *type, "embed_dtype"));
+  if (type == "float16") style.type = EmbeddingType::kFloat16;
+  if (type == "bfloat16") style.type = EmbeddingType::kBfloat16;
+  style.big_endian = body.literal("endianness", {"native", "big", "little"}) == "big";
+  if (body.has("normalize"))
+    body.refuse(rule_error("normalize has given way to use_activation.", "normalize"));
+  if (body.has("use_activation")) style.normalised = body.flag("use_activation", true);
+  style.dimensions = body.integer("dimensions");
+  return style;
+}
+
 template <class Request, class Read>
 Parsed<Request> parse(std::string_view json, Read&& read) {
   const Parsed<jinja::Value> root = parse_body(json);
@@ -173,7 +122,12 @@ Parsed<Request> parse(std::string_view json, Read&& read) {
 
 Parsed<CompletionRequest> parse_completion_request(std::string_view json) {
   return parse<CompletionRequest>(json, [](RequestFields& body, CompletionRequest& request) {
-    read_prompts(body, request);
+    if (!body.has("prompt")) {
+      body.refuse(body.has("prompt_embeds")
+                      ? unsupported("prompt_embeds")
+                      : rule_error("Either prompt or prompt_embeds must be provided.", "prompt"));
+    }
+    request.prompts = read_prompts(body, "prompt", kMostCompletionPrompts);
     request.fields = read_generation_fields(body);
     request.fields.max_tokens = body.integer("max_tokens").value_or(kDefaultCompletionTokens);
     request.add_special_tokens = body.flag("add_special_tokens", true);
@@ -224,7 +178,21 @@ Parsed<DetokenizeRequest> parse_detokenize_request(std::string_view json) {
   return parse<DetokenizeRequest>(json, [](RequestFields& body, DetokenizeRequest& request) {
     request.model = body.text("model");
     if (!body.has("tokens")) body.mistype("missing", "tokens", "Field required");
-    read_ids(body, "tokens", request.tokens);
+    request.tokens = read_ids(body, "tokens");
+  });
+}
+
+Parsed<EmbeddingRequest> parse_embedding_request(std::string_view json) {
+  return parse<EmbeddingRequest>(json, [](RequestFields& body, EmbeddingRequest& request) {
+    static_cast<PromptFields&>(request) = read_prompt_fields(body);
+    request.style = read_embedding_style(body);
+    if (body.has("messages")) {
+      request.input = read_conversation(body, false);
+      return;
+    }
+    if (!body.has("input")) body.mistype("missing", "input", "Field required");
+    request.input = read_prompts(body, "input", kMostEmbeddings);
+    request.add_special_tokens = body.flag("add_special_tokens", true);
   });
 }
 

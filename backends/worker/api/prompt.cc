@@ -68,7 +68,8 @@ Parsed<std::string> render(const ServedModel& model, const Conversation& convers
 Parsed<std::string> render_conversation(const ServedModel& model, const Conversation& conversation,
                                         WallTime now) {
   if (!model.chat_template) {
-    return std::unexpected(rule_error("This model has no chat template: use /v1/completions."));
+    return std::unexpected(
+        rule_error("This model has no chat template: send text or token ids instead of messages."));
   }
   try {
     if (!conversation.continue_final_message) return render(model, conversation, conversation.messages, now);
@@ -91,10 +92,10 @@ Parsed<std::string> render_conversation(const ServedModel& model, const Conversa
   }
 }
 
-std::optional<ApiError> truncate(const ServedModel& model, const GenerationFields& fields, TokenIds& prompt) {
+std::optional<ApiError> truncate(const ServedModel& model, const PromptFields& fields, std::int64_t kept_free,
+                                 TokenIds& prompt) {
   if (!fields.truncate_prompt_tokens) return std::nullopt;
-  // The most a prompt may have beside an answer; what the answer asks for is left to it.
-  const std::int64_t most = model.max_model_len - std::max<std::int64_t>(fields.max_tokens.value_or(1), 1);
+  const std::int64_t most = model.max_model_len - kept_free;
   if (*fields.truncate_prompt_tokens > model.max_model_len) {
     return value_error(
         fmt::format("truncate_prompt_tokens value ({}) is greater than max_model_len ({}). Please, "
@@ -125,15 +126,20 @@ Parsed<TokenIds> tokenize(const ServedModel& model, std::string_view text, bool 
   return std::move(*tokens);
 }
 
-Parsed<std::int32_t> answer_limit(const ServedModel& model, const TokenIds& prompt,
-                                  const GenerationFields& fields) {
-  if (prompt.empty()) return std::unexpected(rule_error("The prompt cannot be empty."));
+std::optional<ApiError> find_fault(const ServedModel& model, const TokenIds& prompt) {
+  if (prompt.empty()) return rule_error("The prompt cannot be empty.");
   for (const std::int32_t token : prompt) {
     if (token < 0 || token >= model.vocab_size) {
-      return std::unexpected(rule_error(
-          fmt::format("Token id {} is out of vocabulary, which has {} ids.", token, model.vocab_size)));
+      return rule_error(
+          fmt::format("Token id {} is out of vocabulary, which has {} ids.", token, model.vocab_size));
     }
   }
+  return std::nullopt;
+}
+
+Parsed<std::int32_t> answer_limit(const ServedModel& model, const TokenIds& prompt,
+                                  const GenerationFields& fields) {
+  if (auto fault = find_fault(model, prompt)) return std::unexpected(std::move(*fault));
   const auto size = static_cast<std::int64_t>(prompt.size());
   const std::int64_t room = model.max_model_len - size;
   if (fields.max_tokens && *fields.max_tokens > model.max_model_len) {

@@ -20,11 +20,16 @@ Parsed<TokenIds> tokenize(const ServedModel& model, std::string_view text, bool 
                           bool bounded = true);
 
 // Leaves the last tokens of a prompt that asks to be truncated; refuses to leave more than the context holds.
-std::optional<ApiError> truncate(const ServedModel& model, const GenerationFields& fields, TokenIds& prompt);
+// `kept_free`: tokens of the context that -1 leaves for the answer.
+std::optional<ApiError> truncate(const ServedModel& model, const PromptFields& fields, std::int64_t kept_free,
+                                 TokenIds& prompt);
+
+// Why a prompt cannot be computed: it is empty, or has ids beyond the vocabulary.
+std::optional<ApiError> find_fault(const ServedModel& model, const TokenIds& prompt);
 
 // How many tokens the answer may have: the smallest of the request's limit, the checkpoint's and what the
-// context leaves. Refuses a prompt that is empty, too long, or of ids beyond the vocabulary, and a request
-// for more than the context holds.
+// context leaves. Refuses what find_fault does, a prompt that is too long, and a request for more than the
+// context holds.
 Parsed<std::int32_t> answer_limit(const ServedModel& model, const TokenIds& prompt,
                                   const GenerationFields& fields);
 

@@ -1,7 +1,9 @@
 #include "backends/worker/api/request_fields.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 
 #include "gateway/llm/text/jinja/value_json.h"
 
@@ -93,6 +95,22 @@ std::optional<std::string> RequestFields::text(std::string_view name) {
   if (value == nullptr) return std::nullopt;
   if (value->text() != nullptr) return *value->text();
   mistype("string_type", name, "Input should be a valid string");
+  return std::nullopt;
+}
+
+std::optional<std::string> RequestFields::literal(std::string_view name,
+                                                  std::initializer_list<std::string_view> choices) {
+  const jinja::Value* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  if (value->text() != nullptr && std::ranges::find(choices, *value->text()) != choices.end()) {
+    return *value->text();
+  }
+  std::string allowed;
+  for (const std::string_view choice : choices) {
+    if (!allowed.empty()) allowed += choice == *std::prev(choices.end()) ? " or " : ", ";
+    allowed.append("'").append(choice).append("'");
+  }
+  mistype("literal_error", name, "Input should be " + allowed);
   return std::nullopt;
 }
 

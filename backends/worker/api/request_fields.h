@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,6 +29,8 @@ class RequestFields {
   std::optional<double> number(std::string_view name);
   bool flag(std::string_view name, bool otherwise);
   std::optional<std::string> text(std::string_view name);
+  // A text that is one of `choices`, as pydantic's Literal.
+  std::optional<std::string> literal(std::string_view name, std::initializer_list<std::string_view> choices);
   std::vector<std::string> texts(std::string_view name);
   std::vector<std::int64_t> integers(std::string_view name);
   const jinja::Dict* object(std::string_view name);

@@ -1,6 +1,7 @@
 #include "backends/worker/api/served_model.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sluice::worker {
 
@@ -9,6 +10,14 @@ namespace {
 // What is wrong, with the place where the message does not tell it yet.
 std::string located(const std::filesystem::path& directory, const std::string& what) {
   return what.starts_with(directory.string()) ? what : directory.string() + ": " + what;
+}
+
+// What vLLM says of a tokenizer: how it is set up, its class and the template in use.
+jinja::Dict describe_tokenizer(text::ChatFormat& format) {
+  jinja::Dict info = std::move(format.tokenizer_config);
+  if (info.find("tokenizer_class") == nullptr) info.set("tokenizer_class", "PreTrainedTokenizerFast");
+  if (!format.source.empty()) info.set("chat_template", format.source);
+  return info;
 }
 
 }  // namespace
@@ -33,6 +42,7 @@ Result<ServedModel> load_served_model(const std::filesystem::path& directory,
     if (!parsed) return fail(ErrorKind::kConfig, located(directory, parsed.error().detail()));
     model.chat_template = std::move(*parsed);
   }
+  model.tokenizer_info = describe_tokenizer(*format);
   model.bos_text = std::move(format->bos_token);
   model.eos_text = std::move(format->eos_token);
   if (const auto eos = model.tokenizer.find(model.eos_text); eos && !model.eos_text.empty()) {

@@ -23,8 +23,12 @@ struct ServedModel {
   std::int64_t created = 0;  // unix seconds
   std::int32_t max_model_len = 0;
   std::int32_t vocab_size = 0;
+  std::int32_t hidden_size = 0;                          // numbers of an embedding
+  bool is_matryoshka = false;                            // its embeddings may be cut
+  std::vector<std::int64_t> matryoshka_dimensions = {};  // to these only, if not empty
   std::int32_t eos_token = -1;  // ends an answer without being named as its stop_reason
   std::optional<text::ChatTemplate> chat_template = {};
+  jinja::Dict tokenizer_info = {};  // tokenizer_config.json, with the class and the template in use
   std::string bos_text = {};
   std::string eos_text = {};
   GenerationConfig generation = {};  // the checkpoint's defaults for what requests leave open

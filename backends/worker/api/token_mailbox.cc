@@ -37,6 +37,7 @@ void TokenChannel::on_tokens(const TokenEvent& event) noexcept {
     batch.computed_at.resize(batch.tokens.size(), event.times.last_token);
     append(batch.logprobs, event.logprobs);
     append(batch.prompt_logprobs, event.prompt_logprobs);
+    append(batch.embedding, event.embedding);
     batch.finish = event.finish;
     batch.stop_token = event.stop_token;
     batch.times = event.times;

@@ -18,7 +18,8 @@ class TokenChannel;
 // one step of the engine has news for, never a wait on either side.
 //
 // A channel holds at most the tokens of its answers (max_tokens each, 12 bytes and their logprobs for each
-// token): a client that reads slowly makes its own channel fill, the engine goes on and nobody else waits.
+// token) or their embeddings: a client that reads slowly makes its own channel fill, the engine goes on and
+// nobody else waits.
 class TokenMailbox {
  public:
   // The loop must outlive the last channel.
@@ -51,6 +52,7 @@ struct TokenBatch {
   std::vector<TimePoint> computed_at;   // of each token, on the engine's clock
   std::vector<TokenLogprobs> logprobs;  // of each token, if they were asked for
   std::vector<TokenLogprobs> prompt_logprobs;
+  std::vector<float> embedding;
   FinishReason finish = FinishReason::kNone;
   std::int32_t stop_token = -1;
   RequestTimes times;

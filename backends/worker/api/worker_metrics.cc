@@ -18,6 +18,10 @@ constexpr double kTokenGap[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0
 constexpr double kRequest[] = {0.3, 0.5, 0.8, 1,  1.5, 2,   2.5, 5,   10,   15,  20,
                                30,  40,  50,  60, 120, 240, 480, 960, 1920, 7680};
 
+// Those of the instrumentator that vLLM's HTTP metrics come from.
+constexpr double kHttp[] = {0.1, 0.5, 1};
+constexpr double kHttpFine[] = {0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1,  1.5, 2,
+                                2.5,  3,     3.5,  4,     4.5, 5,    7.5, 10,   30, 60};
 constexpr double kAnswers[] = {1, 2, 5, 10, 20};
 
 constexpr std::string_view kRunning = "vllm:num_requests_running";
@@ -111,7 +115,10 @@ WorkerMetrics::WorkerMetrics(std::string_view model_name, const EngineOptions& o
       longest_answer_(metrics_.histogram("vllm:request_max_num_generation_tokens",
                                          "Tokens of the longest answer to a prompt.", labels(),
                                          size_bounds(options.max_model_len))),
-      answers_(metrics_.histogram("vllm:request_params_n", "Answers to a prompt.", labels(), kAnswers)) {
+      answers_(metrics_.histogram("vllm:request_params_n", "Answers to a prompt.", labels(), kAnswers)),
+      http_duration_(metrics_.histogram("http_request_duration_highr_seconds",
+                                        "HTTP requests, in many buckets and without labels.", {},
+                                        kHttpFine)) {
   metrics_.counter(kSuccess, kSuccessHelp, labels("finished_reason", "repetition"));
   metrics_
       .gauge("vllm:cache_config_info", "Always 1; the KV cache's shape is in the labels.",
@@ -162,7 +169,7 @@ void WorkerMetrics::Request::ended(const RequestTimes& times, std::string_view f
   metrics_.prompt_size_.observe(static_cast<double>(sizes.prompt));
   metrics_.computed_prompt_size_.observe(static_cast<double>(sizes.prompt - sizes.cached));
   metrics_.answer_size_.observe(static_cast<double>(sizes.generated));
-  metrics_.max_tokens_.observe(static_cast<double>(sizes.max_tokens));
+  if (sizes.max_tokens > 0) metrics_.max_tokens_.observe(static_cast<double>(sizes.max_tokens));
 }
 
 void WorkerMetrics::prompt_answered(std::int32_t n, std::int32_t longest) {
@@ -170,14 +177,31 @@ void WorkerMetrics::prompt_answered(std::int32_t n, std::int32_t longest) {
   longest_answer_.observe(longest);
 }
 
-void WorkerMetrics::http_answered(std::string_view handler, std::string_view method, int status) {
+WorkerMetrics::HttpSeries& WorkerMetrics::http_series(std::string_view handler, std::string_view method) {
+  const auto [found, is_new] = http_.try_emplace({std::string(handler), std::string(method)});
+  if (is_new) {
+    found->second.duration =
+        &metrics_.histogram("http_request_duration_seconds", "HTTP requests, by what was asked.",
+                            {{"handler", std::string(handler)}, {"method", std::string(method)}}, kHttp);
+  }
+  return found->second;
+}
+
+void WorkerMetrics::http_answered(std::string_view handler, std::string_view method, int status,
+                                  Duration took) {
   if (status == 0) return;
-  metrics_
-      .counter("http_requests_total", "HTTP requests that were answered.",
-               {{"handler", std::string(handler)},
-                {"method", std::string(method)},
-                {"status", fmt::format("{}xx", status / 100)}})
-      .add();
+  HttpSeries& series = http_series(handler, method);
+  const int digit = status / 100;
+  Counter*& answered = series.answered[static_cast<std::size_t>(digit)];
+  if (answered == nullptr) {
+    answered = &metrics_.counter("http_requests_total", "HTTP requests that were answered.",
+                                 {{"handler", std::string(handler)},
+                                  {"method", std::string(method)},
+                                  {"status", fmt::format("{}xx", digit)}});
+  }
+  answered->add();
+  series.duration->observe(to_seconds(took));
+  http_duration_.observe(to_seconds(took));
 }
 
 // The old names are what routers of earlier vLLMs still read.

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "backends/worker/api/token_mailbox.h"
 #include "backends/worker/engine/engine.h"
@@ -32,7 +35,7 @@ class WorkerMetrics {
       std::int64_t prompt = 0;
       std::int64_t cached = 0;  // of the prompt
       std::int64_t generated = 0;
-      std::int64_t max_tokens = 0;
+      std::int64_t max_tokens = 0;  // 0: a prompt that was only read
     };
     // The answer has ended; not called for one whose client left.
     void ended(const RequestTimes& times, std::string_view finish_reason, const Sizes& sizes);
@@ -47,8 +50,8 @@ class WorkerMetrics {
   // All `n` answers to a prompt have ended, the longest of so many tokens.
   void prompt_answered(std::int32_t n, std::int32_t longest);
 
-  // An HTTP request was answered; `status` 0: its client left before.
-  void http_answered(std::string_view handler, std::string_view method, int status);
+  // An HTTP request was answered, its last byte so long after its head; `status` 0: its client left before.
+  void http_answered(std::string_view handler, std::string_view method, int status, Duration took);
 
   // The engine failed on a request.
   void failed() { failed_.add(); }
@@ -58,6 +61,12 @@ class WorkerMetrics {
 
  private:
   void copy_totals(const EngineStats& stats);
+  // What is counted of the HTTP requests of one kind.
+  struct HttpSeries {
+    Histogram* duration = nullptr;
+    std::array<Counter*, 6> answered{};  // by the status's first digit
+  };
+  HttpSeries& http_series(std::string_view handler, std::string_view method);
   Labels labels(std::string_view name = {}, std::string_view value = {}) const;
   Histogram& seconds(std::string_view name, std::string_view help, std::span<const double> bounds);
 
@@ -81,6 +90,8 @@ class WorkerMetrics {
   Histogram& max_tokens_;
   Histogram& longest_answer_;
   Histogram& answers_;
+  Histogram& http_duration_;
+  std::map<std::pair<std::string, std::string>, HttpSeries> http_;  // by handler and method
 };
 
 }  // namespace sluice::worker

@@ -7,19 +7,36 @@
 namespace sluice::worker {
 namespace {
 
+// Called for each column of a tile: fetches what comes behind the tile's columns, a piece at a time.
+struct Fetch {
+  const char* next;
+  std::size_t stride;  // bytes
+
+  SLUICE_INLINE void operator()() {
+    __builtin_prefetch(next);
+    next += stride;
+  }
+};
+struct NoFetch {
+  SLUICE_INLINE void operator()() {}
+};
+
 // f32 panels: one column at a time.
 struct F32Panels {
   using Value = float;
+  static constexpr std::size_t kColumnBytes = kPanel * sizeof(float);
 
   static const float* at(const void* panels, std::size_t panel, std::size_t columns) {
     return static_cast<const float*>(panels) + panel * columns * kPanel;
   }
 
   // accumulators += in[rows, from … to) · panels
-  template <std::size_t kRows, std::size_t kGroups>
+  template <std::size_t kRows, std::size_t kGroups, typename Ahead>
   static SLUICE_INLINE void add(Lanes (&accumulators)[kRows][kGroups], const float* const (&in)[kRows],
-                                const float* const (&panels)[kGroups], std::size_t from, std::size_t to) {
+                                const float* const (&panels)[kGroups], std::size_t from, std::size_t to,
+                                Ahead ahead) {
     for (std::size_t column = from; column < to; ++column) {
+      ahead();
       Lanes weights[kGroups];
       for (std::size_t g = 0; g < kGroups; ++g)
         weights[g] = load(panels[g] + column * kPanel);
@@ -34,16 +51,17 @@ struct F32Panels {
 // bf16 panels: a word of two columns at a time, the even one first.
 struct Bf16Panels {
   using Value = std::uint32_t;
+  static constexpr std::size_t kColumnBytes = kPanel * sizeof(std::uint16_t);
 
   static const std::uint32_t* at(const void* panels, std::size_t panel, std::size_t columns) {
     return static_cast<const std::uint32_t*>(panels) + panel * ((columns + 1) / 2) * kPanel;
   }
 
   // `from` is even.
-  template <std::size_t kRows, std::size_t kGroups>
+  template <std::size_t kRows, std::size_t kGroups, typename Ahead>
   static SLUICE_INLINE void add(Lanes (&accumulators)[kRows][kGroups], const float* const (&in)[kRows],
                                 const std::uint32_t* const (&panels)[kGroups], std::size_t from,
-                                std::size_t to) {
+                                std::size_t to, Ahead ahead) {
     const auto words = [&](std::size_t g, std::size_t column) __attribute__((always_inline)) {
       WordLanes lanes;
       __builtin_memcpy(&lanes, panels[g] + column / 2 * kPanel, sizeof(lanes));
@@ -57,6 +75,7 @@ struct Bf16Panels {
     };
     std::size_t column = from;
     for (; column + 1 < to; column += 2) {
+      ahead();
       Lanes even[kGroups];
       Lanes odd[kGroups];
       for (std::size_t g = 0; g < kGroups; ++g) {
@@ -77,9 +96,9 @@ struct Bf16Panels {
 
 // A tile of kRows rows and kGroups panels, columns from … to. Sums go on from what `out` holds unless `from`
 // is 0: rounding to memory and back changes nothing, so that columns may be cut anywhere.
-template <typename Panels, std::size_t kRows, std::size_t kGroups>
+template <typename Panels, std::size_t kRows, std::size_t kGroups, typename Ahead = NoFetch>
 SLUICE_INLINE void product_tile(const Product& product, std::size_t row, std::size_t panel, std::size_t from,
-                                std::size_t to) {
+                                std::size_t to, Ahead ahead = {}) {
   const float* in[kRows];
   float* out[kRows];
   const typename Panels::Value* panels[kGroups];
@@ -103,7 +122,7 @@ SLUICE_INLINE void product_tile(const Product& product, std::size_t row, std::si
         accumulators[r][g] = whole ? load(out[r] + g * kPanel) : load_some(out[r] + g * kPanel, room(g));
     }
   }
-  Panels::add(accumulators, in, panels, from, to);
+  Panels::add(accumulators, in, panels, from, to, ahead);
   const bool biased = product.bias != nullptr && to == product.columns;
   for (std::size_t g = 0; g < kGroups; ++g) {
     const float* bias = biased ? product.bias + (panel + g) * kPanel : nullptr;
@@ -138,15 +157,45 @@ SLUICE_INLINE void product_rows(const Product& product, std::size_t row) {
 constexpr std::size_t kRowBlock = 192;
 constexpr std::size_t kDepth = 256;
 
+// A few tiles of rows: all of them pass over the same columns of a panel while those are in the first-level
+// cache, and each fetches its share of the ones that come next, so that memory does not rest while they
+// compute.
+constexpr std::size_t kFewTiles = 4;
+constexpr std::size_t kFewBytes = 8192;
+
+template <typename Panels>
+void few_rows(const Product& product) {
+  constexpr std::size_t kCut = kFewBytes / Panels::kColumnBytes;
+  const std::size_t panels = (product.outputs + kPanel - 1) / kPanel;
+  const std::size_t tiles = (product.rows + kTileRows - 1) / kTileRows;
+  for (std::size_t panel = 0; panel < panels; ++panel) {
+    for (std::size_t from = 0; from < product.columns; from += kCut) {
+      const std::size_t to = product.columns - from < kCut ? product.columns : from + kCut;
+      const auto* data = reinterpret_cast<const char*>(Panels::at(product.panels, panel, product.columns));
+      const char* share = data + to * Panels::kColumnBytes;
+      in_tiles(
+          product.rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
+            product_tile<Panels, decltype(count)::value, 1>(product, row, panel, from, to,
+                                                            Fetch{share, kPanel * sizeof(float) / tiles});
+            share += (to - from) * Panels::kColumnBytes / tiles;
+          });
+    }
+  }
+}
+
 template <typename Panels>
 void matmul(const Product& product) {
   if (product.rows <= kTileRows) {
     if (product.rows > 0) {
-      with_count<kTileRows>(product.rows, [&](auto rows) __attribute__((always_inline)) {
-        product_rows<Panels, decltype(rows)::value>(product, 0);
-      });
+      with_count<kTileRows>(
+          product.rows, [&](auto rows) __attribute__((always_inline)) {
+            product_rows<Panels, decltype(rows)::value>(product, 0);
+          });
     }
     return;
+  }
+  if constexpr (groups_for(kTileRows) == 1) {
+    if (product.rows <= kFewTiles * kTileRows) return few_rows<Panels>(product);
   }
   const std::size_t panels = (product.outputs + kPanel - 1) / kPanel;
   for (std::size_t first = 0; first < product.rows; first += kRowBlock) {
@@ -156,10 +205,11 @@ void matmul(const Product& product) {
     for (std::size_t from = 0; from < product.columns; from += depth) {
       const std::size_t to = product.columns - from < depth ? product.columns : from + depth;
       const auto tiles = [&](std::size_t panel, auto groups) __attribute__((always_inline)) {
-        in_tiles(rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
-          product_tile<Panels, decltype(count)::value, decltype(groups)::value>(product, first + row, panel,
-                                                                                from, to);
-        });
+        in_tiles(
+            rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
+              product_tile<Panels, decltype(count)::value, decltype(groups)::value>(product, first + row,
+                                                                                    panel, from, to);
+            });
       };
       constexpr std::size_t kGroups = groups_for(kTileRows);
       std::size_t panel = 0;

@@ -38,7 +38,16 @@ Engine::Engine(std::unique_ptr<ModelRunner> model, const EngineOptions& options,
       scheduler_(options_, vocab_size_),
       picker_(*model_, options_.eos_token_ids) {
   stats_.kv_capacity_tokens = std::int64_t{options_.kv_blocks} * options_.block_size;
-  thread_ = std::thread([this] { run(); });
+  std::promise<void> warm;
+  std::future<void> is_warm = warm.get_future();
+  // A device may bind what it has to the first thread that computes: the engine's, not this one.
+  thread_ = std::thread([this, w = std::move(warm)]() mutable { run(std::move(w)); });
+  try {
+    is_warm.get();
+  } catch (...) {
+    thread_.join();
+    throw;
+  }
 }
 
 Engine::~Engine() {
@@ -93,7 +102,13 @@ EngineStats Engine::stats() const {
   return stats_;
 }
 
-void Engine::run() {
+void Engine::run(std::promise<void> warm) {
+  try {
+    model_->warm_up(options_);
+    warm.set_value();
+  } catch (...) {
+    return warm.set_exception(std::current_exception());
+  }
   std::unique_lock lock(mutex_);
   for (;;) {
     news_.wait(lock,
@@ -132,7 +147,9 @@ void Engine::step() {
   const Batch& batch = scheduler_.plan(begin);
   publish_stats();  // admission has moved requests from waiting to running
   model_->run(batch);
-  scheduler_.complete(picker_.pick(scheduler_.output_uses()), clock_.now(), deliveries_);
+  StepResults results{.outputs = picker_.pick(scheduler_.output_uses()), .states = {}};
+  if (!batch.hidden.empty()) results.states = model_->states(batch.hidden.size());
+  scheduler_.complete(results, clock_.now(), deliveries_);
   count_step();
   publish();
   if (options_.step_interval.count() > 0) clock_.sleep_until(begin + options_.step_interval);
@@ -177,6 +194,7 @@ void Engine::publish() {
     delivery.event.tokens = delivery.tokens;
     delivery.event.logprobs = delivery.logprobs;
     delivery.event.prompt_logprobs = delivery.prompt_logprobs;
+    delivery.event.embedding = delivery.embedding;
     if (delivery.sink) delivery.sink->on_tokens(delivery.event);
   }
   deliveries_.clear();

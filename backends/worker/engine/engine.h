@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -48,8 +49,9 @@ struct EngineStats {
 // token for token.
 class Engine {
  public:
-  // Starts the thread. `clock` must outlive the engine. Throws std::invalid_argument on options that
-  // contradict each other (max_num_batched_tokens below max_num_seqs, a size below one).
+  // Starts the thread and has it warm the model up. `clock` must outlive the engine. Throws
+  // std::invalid_argument on options that contradict each other (max_num_batched_tokens below max_num_seqs, a
+  // size below one), and what warming up throws.
   Engine(std::unique_ptr<ModelRunner> model, const EngineOptions& options, Clock& clock);
   ~Engine();
 
@@ -80,7 +82,7 @@ class Engine {
   std::int32_t vocab_size() const noexcept { return vocab_size_; }
 
  private:
-  void run();
+  void run(std::promise<void> warm);
   bool take_news(std::unique_lock<std::mutex>& lock);
   void step();
   void fail();

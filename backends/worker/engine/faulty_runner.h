@@ -43,8 +43,10 @@ class FaultyRunner final : public ModelRunner {
                std::shared_ptr<FreezeGate> gate);
 
   std::int32_t vocab_size() const override { return model_->vocab_size(); }
+  void warm_up(const EngineOptions& options) override { model_->warm_up(options); }
   void run(const Batch& batch) override;
   void most_probable(std::span<std::int32_t> tokens) override { model_->most_probable(tokens); }
+  std::span<const float> states(std::size_t count) override { return model_->states(count); }
   std::span<const float> logits(std::size_t output) override { return model_->logits(output); }
 
  private:

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "backends/worker/engine/transformer_runner.h"
-#include "backends/worker/model/checkpoint.h"
 
 namespace sluice::worker {
 namespace {
@@ -47,18 +46,18 @@ void fill_in(EngineOptions& options, const ModelConfig& model, const GenerationC
 }  // namespace
 
 LoadedEngine load_engine(const std::filesystem::path& directory, EngineOptions options, Device& device,
-                         Clock& clock, const RunnerWrapper& wrap) {
+                         Clock& clock, const LoadHooks& hooks) {
   LoadedEngine loaded;
   loaded.model = load_model_config(directory);
   loaded.generation = load_generation_config(directory);
   fill_in(options, loaded.model, loaded.generation, device.precision());
-  Checkpoint checkpoint(directory);
+  Checkpoint checkpoint(directory, hooks.progress);
   auto model = std::make_unique<Transformer>(loaded.model, checkpoint, options.max_model_len, device);
   std::unique_ptr<ModelRunner> runner = std::make_unique<TransformerRunner>(
       std::move(model),
       TransformerRunner::Limits{options.kv_blocks, options.block_size, options.max_num_batched_tokens,
                                 options.max_num_seqs + Scheduler::kPromptLogprobRows});
-  if (wrap) runner = wrap(std::move(runner));
+  if (hooks.wrap) runner = hooks.wrap(std::move(runner));
   loaded.engine = std::make_unique<Engine>(std::move(runner), options, clock);
   return loaded;
 }

@@ -18,10 +18,18 @@ using RequestId = std::uint64_t;
 
 enum class FinishReason {
   kNone,     // not finished
-  kStop,     // an end-of-sequence or stop token was generated; it is the last token of the event
+  kStop,     // an end-of-sequence or stop token was generated, the last token of the event; or the prompt was
+             // pooled
   kLength,   // max_tokens or the model's context is used up
   kAborted,  // by Engine::abort, or because the engine was stopped
   kError,    // the engine failed
+};
+
+// What becomes of the final hidden states of a prompt's tokens.
+enum class Pooling {
+  kNone,  // nothing: the prompt is continued
+  kLast,  // the last one is the answer
+  kMean,  // their mean is
 };
 
 // When a request reached each stage; a stage not reached keeps the value of the one before.
@@ -46,6 +54,7 @@ struct TokenEvent {
   std::span<const TokenLogprobs> logprobs = {};  // one for each token, if they were asked for
   // Of each token of the prompt but the first, if they were asked for; with the first token.
   std::span<const TokenLogprobs> prompt_logprobs = {};
+  std::span<const float> embedding = {};  // in the finishing event of a request that pools, not normalised
 
   bool finished() const noexcept { return finish != FinishReason::kNone; }
 };
@@ -59,12 +68,13 @@ class TokenSink {
   virtual void on_tokens(const TokenEvent& event) noexcept = 0;
 };
 
-// A prompt to be continued.
+// A prompt to be continued or, with pooling, to be read only: then what is said of answers is not looked at.
 struct Request {
   RequestId id = 0;                                         // from Engine::new_id
   std::shared_ptr<const std::vector<std::int32_t>> prompt;  // several answers may share it
-  std::int32_t max_tokens = 16;                             // cut to what the context leaves room for
-  std::int32_t min_tokens = 0;  // no end-of-sequence or stop token before that many
+  Pooling pooling = Pooling::kNone;
+  std::int32_t max_tokens = 16;  // cut to what the context leaves room for
+  std::int32_t min_tokens = 0;   // no end-of-sequence or stop token before that many
   bool ignore_eos = false;
   // Several answers may share them.
   std::shared_ptr<const SamplingParams> sampling = std::make_shared<const SamplingParams>();
@@ -79,7 +89,7 @@ enum class SubmitStatus {
   kQueueFull,
   kStopped,  // the engine was closed, stopped or has failed
   kEmptyPrompt,
-  kPromptTooLong,  // no room for one more token in max_model_len
+  kPromptTooLong,  // more than max_model_len, or no room for one more token where it is to be continued
   kTokenOutOfVocabulary,
   kBadLimits,  // max_tokens < 1, or min_tokens outside [0, max_tokens]
   kNeverFits,  // prompt and answer need more than the whole KV cache

@@ -13,6 +13,14 @@ bool contains(const std::vector<std::int32_t>& list, std::int32_t value) {
   return std::find(list.begin(), list.end(), value) != list.end();
 }
 
+// One after the other, so that the sum does not depend on how the prompt was cut into steps.
+void add_state(std::span<const float> state, Sequence& sequence) {
+  sequence.pooled.resize(state.size());
+  for (std::size_t i = 0; i < state.size(); ++i)
+    sequence.pooled[i] += static_cast<double>(state[i]);
+  ++sequence.pooled_rows;
+}
+
 }  // namespace
 
 Scheduler::Scheduler(const EngineOptions& options, std::int32_t vocab_size)
@@ -20,6 +28,7 @@ Scheduler::Scheduler(const EngineOptions& options, std::int32_t vocab_size)
 
 std::int32_t Scheduler::length_limit(const Request& request) const {
   const auto prompt = static_cast<std::int32_t>(request.prompt->size());
+  if (request.pooling != Pooling::kNone) return prompt;
   return prompt + std::min(request.max_tokens, options_.max_model_len - prompt);
 }
 
@@ -29,16 +38,18 @@ std::int32_t Scheduler::blocks_for(std::int32_t tokens) const noexcept {
 
 SubmitStatus Scheduler::check(const Request& request) const {
   if (request.prompt == nullptr || request.prompt->empty()) return SubmitStatus::kEmptyPrompt;
-  if (request.prompt->size() >= static_cast<std::size_t>(options_.max_model_len))
+  const bool pools = request.pooling != Pooling::kNone;
+  if (request.prompt->size() + (pools ? 0 : 1) > static_cast<std::size_t>(options_.max_model_len))
     return SubmitStatus::kPromptTooLong;
-  if (request.max_tokens < 1 || request.min_tokens < 0 || request.min_tokens > request.max_tokens) {
+  if (!pools &&
+      (request.max_tokens < 1 || request.min_tokens < 0 || request.min_tokens > request.max_tokens)) {
     return SubmitStatus::kBadLimits;
   }
   for (const std::int32_t token : *request.prompt) {
     if (token < 0 || token >= vocab_size_) return SubmitStatus::kTokenOutOfVocabulary;
   }
   // The last token of an answer is never fed back, so it needs no place in the cache.
-  if (blocks_for(length_limit(request) - 1) > pool_.total()) return SubmitStatus::kNeverFits;
+  if (blocks_for(length_limit(request) - (pools ? 0 : 1)) > pool_.total()) return SubmitStatus::kNeverFits;
   return SubmitStatus::kAccepted;
 }
 
@@ -92,6 +103,7 @@ void Scheduler::abort_all(FinishReason reason, std::vector<Delivery>& deliveries
 const Batch& Scheduler::plan(TimePoint now) {
   batch_.clear();
   uses_.clear();
+  state_uses_.clear();
   counters_.step_tokens = 0;
   preempted_ = false;
   Budget budget{options_.max_num_batched_tokens, kPromptLogprobRows};
@@ -187,8 +199,8 @@ void Scheduler::admit(TimePoint now, Budget& budget) {
 bool Scheduler::try_admit(Sequences::iterator sequence, TimePoint now, Budget& budget) {
   set_up(*sequence);
   std::vector<std::int32_t> hits;
-  if (options_.prefix_caching && !sequence->wants_prompt_logprobs()) {
-    // The last token is always computed: its logits are wanted.
+  if (options_.prefix_caching && !sequence->needs_every_row()) {
+    // The last token is always computed: its logits or its state are wanted.
     const std::int32_t most = (sequence->size() - 1) / options_.block_size;
     hits = pool_.find(std::span(sequence->hashes).first(static_cast<std::size_t>(most)));
   }
@@ -221,7 +233,7 @@ void Scheduler::count_admission(Sequence& sequence, TimePoint now) {
   if (std::exchange(sequence.was_admitted, true)) return;
   sequence.times.scheduled = sequence.times.first_token = sequence.times.last_token = now;
   sequence.cached_tokens = sequence.computed;
-  if (!options_.prefix_caching || sequence.wants_prompt_logprobs()) return;
+  if (!options_.prefix_caching || sequence.needs_every_row()) return;
   counters_.prefix_queries += static_cast<std::uint64_t>(sequence.prompt_size);
   counters_.prefix_hits += static_cast<std::uint64_t>(sequence.cached_tokens);
 }
@@ -258,7 +270,11 @@ void Scheduler::put_in_batch(const Sequence& sequence) {
     batch_.tokens.push_back(sequence.tokens[static_cast<std::size_t>(position)]);
     batch_.positions.push_back(position);
     batch_.slots.push_back(block * options_.block_size + position % options_.block_size);
-    const bool picks = position + 1 == sequence.size();
+    if (sequence.needs_state_at(position)) {
+      batch_.hidden.push_back(row);
+      state_uses_.push_back(&sequence);
+    }
+    const bool picks = position + 1 == sequence.size() && !sequence.pools();
     if (!picks && !sequence.needs_prompt_logprobs_at(position)) continue;
     batch_.outputs.push_back(row);
     uses_.push_back({&sequence, picks, position});
@@ -266,40 +282,64 @@ void Scheduler::put_in_batch(const Sequence& sequence) {
   batch_.sequences.push_back({first_row, sequence.planned, sequence.computed, sequence.blocks});
 }
 
-void Scheduler::complete(std::span<OutputResult> results, TimePoint now, std::vector<Delivery>& deliveries) {
+void Scheduler::complete(const StepResults& results, TimePoint now, std::vector<Delivery>& deliveries) {
   std::size_t used = 0;
+  std::size_t used_states = 0;
+  const std::size_t width = state_uses_.empty() ? 0 : results.states.size() / state_uses_.size();
   for (auto next = running_.begin(); next != running_.end();) {
     const auto sequence = next++;
     if (sequence->planned == 0) continue;
     const std::int32_t prompt_rows =
         std::clamp(sequence->prompt_size - sequence->computed, 0, sequence->planned);
     counters_.step_tokens += static_cast<std::uint64_t>(prompt_rows);
-    const bool prompt_was_open = sequence->generated() == 0;
     sequence->computed += std::exchange(sequence->planned, 0);
-    for (; used < results.size() && uses_[used].sequence == &*sequence && !uses_[used].picks; ++used)
-      sequence->prompt_logprobs.push_back(std::move(results[used].logprobs));
+    for (; used < results.outputs.size() && uses_[used].sequence == &*sequence && !uses_[used].picks; ++used)
+      sequence->prompt_logprobs.push_back(std::move(results.outputs[used].logprobs));
+    for (; used_states < state_uses_.size() && state_uses_[used_states] == &*sequence; ++used_states)
+      add_state(results.states.subspan(used_states * width, width), *sequence);
     if (sequence->computed < sequence->size()) continue;
 
-    OutputResult& result = results[used++];
-    std::int32_t stop_token = -1;
-    const FinishReason reason = append(*sequence, result.token, now, stop_token);
-    if (prompt_was_open) {
-      counters_.prompt_tokens += static_cast<std::uint64_t>(sequence->prompt_size);
-      counters_.cached_prompt_tokens += static_cast<std::uint64_t>(sequence->cached_tokens);
-    }
-    Delivery& delivery = deliveries.emplace_back(delivery_of(*sequence, reason));
-    delivery.event.stop_token = stop_token;
-    delivery.tokens = {result.token};
-    if (sequence->request.sampling->logprobs) delivery.logprobs.push_back(std::move(result.logprobs));
-    // Kept (as empty lists) so that they are not computed again after a preemption.
-    if (prompt_was_open && sequence->wants_prompt_logprobs()) {
-      const std::size_t size = sequence->prompt_logprobs.size();
-      delivery.prompt_logprobs = std::exchange(sequence->prompt_logprobs, std::vector<TokenLogprobs>(size));
-    }
+    const FinishReason reason = sequence->pools()
+                                    ? deliver_embedding(*sequence, now, deliveries)
+                                    : deliver_token(*sequence, results.outputs[used++], now, deliveries);
     if (reason == FinishReason::kNone) continue;
     pool_.give_back(sequence->blocks);
     running_.erase(sequence);
   }
+}
+
+void Scheduler::count_prompt(const Sequence& sequence) {
+  counters_.prompt_tokens += static_cast<std::uint64_t>(sequence.prompt_size);
+  counters_.cached_prompt_tokens += static_cast<std::uint64_t>(sequence.cached_tokens);
+}
+
+FinishReason Scheduler::deliver_token(Sequence& sequence, OutputResult& result, TimePoint now,
+                                      std::vector<Delivery>& deliveries) {
+  const bool prompt_was_open = sequence.generated() == 0;
+  std::int32_t stop_token = -1;
+  const FinishReason reason = append(sequence, result.token, now, stop_token);
+  if (prompt_was_open) count_prompt(sequence);
+  Delivery& delivery = deliveries.emplace_back(delivery_of(sequence, reason));
+  delivery.event.stop_token = stop_token;
+  delivery.tokens = {result.token};
+  if (sequence.request.sampling->logprobs) delivery.logprobs.push_back(std::move(result.logprobs));
+  // Kept (as empty lists) so that they are not computed again after a preemption.
+  if (prompt_was_open && sequence.wants_prompt_logprobs()) {
+    const std::size_t size = sequence.prompt_logprobs.size();
+    delivery.prompt_logprobs = std::exchange(sequence.prompt_logprobs, std::vector<TokenLogprobs>(size));
+  }
+  return reason;
+}
+
+FinishReason Scheduler::deliver_embedding(Sequence& sequence, TimePoint now,
+                                          std::vector<Delivery>& deliveries) {
+  sequence.times.first_token = sequence.times.last_token = now;
+  count_prompt(sequence);
+  Delivery delivery = delivery_of(sequence, FinishReason::kStop);
+  for (const double sum : sequence.pooled)
+    delivery.embedding.push_back(static_cast<float>(sum / sequence.pooled_rows));
+  deliveries.push_back(std::move(delivery));
+  return FinishReason::kStop;
 }
 
 // vLLM's order: end of sequence, then the request's stop tokens, then length.

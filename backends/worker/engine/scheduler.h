@@ -17,6 +17,7 @@ struct Delivery {
   std::vector<std::int32_t> tokens;
   std::vector<TokenLogprobs> logprobs;
   std::vector<TokenLogprobs> prompt_logprobs;
+  std::vector<float> embedding;
   std::shared_ptr<TokenSink> sink;
 };
 
@@ -32,6 +33,12 @@ struct OutputUse {
 struct OutputResult {
   std::int32_t token = 0;
   TokenLogprobs logprobs;
+};
+
+// What the model made of a step's batch.
+struct StepResults {
+  std::span<OutputResult> outputs;  // one for each of the batch's outputs
+  std::span<const float> states;    // [batch.hidden, hidden size]
 };
 
 // Counters only grow.
@@ -88,8 +95,8 @@ class Scheduler {
   // One for each of the batch's outputs.
   std::span<const OutputUse> output_uses() const noexcept { return uses_; }
 
-  // The step of the last plan was computed; one result for each of the batch's outputs.
-  void complete(std::span<OutputResult> results, TimePoint now, std::vector<Delivery>& deliveries);
+  // The step of the last plan was computed.
+  void complete(const StepResults& results, TimePoint now, std::vector<Delivery>& deliveries);
 
   SchedulerStats stats() const;
 
@@ -118,9 +125,13 @@ class Scheduler {
   void name_blocks(Sequence& sequence);
   void put_in_batch(const Sequence& sequence);
 
+  FinishReason deliver_token(Sequence& sequence, OutputResult& result, TimePoint now,
+                             std::vector<Delivery>& deliveries);
+  FinishReason deliver_embedding(Sequence& sequence, TimePoint now, std::vector<Delivery>& deliveries);
   FinishReason append(Sequence& sequence, std::int32_t token, TimePoint now, std::int32_t& stop_token);
   bool ends_sequence(const Sequence& sequence, std::int32_t token) const;
   static Delivery delivery_of(const Sequence& sequence, FinishReason reason);
+  void count_prompt(const Sequence& sequence);
 
   const EngineOptions options_;
   const std::int32_t vocab_size_;
@@ -132,7 +143,8 @@ class Scheduler {
   std::uint64_t next_arrival_ = 0;
   Batch batch_;
   std::vector<OutputUse> uses_;
-  SchedulerStats counters_;  // what is counted; the rest is filled in by stats()
+  std::vector<const Sequence*> state_uses_;  // whose hidden state each of batch_.hidden is
+  SchedulerStats counters_;                  // what is counted; the rest is filled in by stats()
 };
 
 }  // namespace sluice::worker

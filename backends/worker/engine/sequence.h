@@ -24,6 +24,8 @@ struct Sequence {
   bool running = false;
   std::int32_t cached_tokens = 0;
   std::vector<TokenLogprobs> prompt_logprobs;  // of tokens 1, 2, …
+  std::vector<double> pooled;                  // what has been added up of the hidden states
+  std::int32_t pooled_rows = 0;                // how many they are; all from the first on
 
   std::vector<BlockHash> hashes;     // of the full blocks of tokens
   std::vector<std::int32_t> blocks;  // that hold its keys and values, in order
@@ -33,6 +35,15 @@ struct Sequence {
 
   std::int32_t size() const noexcept { return static_cast<std::int32_t>(tokens.size()); }
   std::int32_t generated() const noexcept { return size() - prompt_size; }
+  bool pools() const noexcept { return request.pooling != Pooling::kNone; }
+  bool needs_state_at(std::int32_t position) const noexcept {
+    if (request.pooling == Pooling::kMean) return position >= pooled_rows;
+    return request.pooling == Pooling::kLast && position + 1 == prompt_size;
+  }
+  // Whether it must compute rows that the cache may hold.
+  bool needs_every_row() const noexcept {
+    return wants_prompt_logprobs() || request.pooling == Pooling::kMean;
+  }
   bool wants_prompt_logprobs() const noexcept { return request.sampling->prompt_logprobs.has_value(); }
   // Whether the logits of the row at `position` are wanted for the prompt's next token.
   bool needs_prompt_logprobs_at(std::int32_t position) const noexcept {

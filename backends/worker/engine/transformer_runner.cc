@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "backends/worker/engine/warm_up.h"
+
 namespace sluice::worker {
 
 TransformerRunner::TransformerRunner(std::unique_ptr<Transformer> model, const Limits& limits)
@@ -14,12 +16,24 @@ std::int32_t TransformerRunner::vocab_size() const {
   return static_cast<std::int32_t>(row_.size());
 }
 
+void TransformerRunner::warm_up(const EngineOptions& options) {
+  worker::warm_up(*this, options);
+}
+
 void TransformerRunner::run(const Batch& batch) {
   model_->forward(batch, cache_, workspace_);
 }
 
 void TransformerRunner::most_probable(std::span<std::int32_t> tokens) {
   model_->device().argmax(*workspace_.logits, tokens.size(), row_.size(), tokens);
+}
+
+std::span<const float> TransformerRunner::states(std::size_t count) {
+  const std::size_t size = count * static_cast<std::size_t>(model_->config().hidden_size);
+  if (const float* all = model_->device().host_view(*workspace_.states)) return {all, size};
+  states_.resize(size);
+  model_->device().read(*workspace_.states, 0, states_);
+  return states_;
 }
 
 std::span<const float> TransformerRunner::logits(std::size_t output) {

@@ -22,8 +22,10 @@ class TransformerRunner final : public ModelRunner {
   TransformerRunner(std::unique_ptr<Transformer> model, const Limits& limits);
 
   std::int32_t vocab_size() const override;
+  void warm_up(const EngineOptions& options) override;
   void run(const Batch& batch) override;
   void most_probable(std::span<std::int32_t> tokens) override;
+  std::span<const float> states(std::size_t count) override;
   std::span<const float> logits(std::size_t output) override;
 
  private:
@@ -31,6 +33,7 @@ class TransformerRunner final : public ModelRunner {
   KvCache cache_;
   Workspace workspace_;
   std::vector<float> row_;
+  std::vector<float> states_;  // where the device's memory cannot be read in place
 };
 
 }  // namespace sluice::worker

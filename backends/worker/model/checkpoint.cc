@@ -33,7 +33,8 @@ std::set<std::string> files_of_index(const std::filesystem::path& path) {
 
 }  // namespace
 
-Checkpoint::Checkpoint(const std::filesystem::path& directory) : directory_(directory) {
+Checkpoint::Checkpoint(const std::filesystem::path& directory, LoadProgress progress)
+    : directory_(directory), progress_(std::move(progress)) {
   const auto index = directory / "model.safetensors.index.json";
   if (!std::filesystem::exists(index)) {
     open(directory / "model.safetensors");
@@ -49,6 +50,7 @@ void Checkpoint::open(const std::filesystem::path& path) {
     if (!sources_.emplace(name, Source{files_.size() - 1, &entry}).second) {
       throw LoadError(path.string() + ": tensor " + name + " is in another file too");
     }
+    values_ += entry.elements;
   }
 }
 
@@ -69,14 +71,22 @@ Checkpoint::Source Checkpoint::find(const std::string& name, const std::vector<s
 
 std::vector<float> Checkpoint::take(const std::string& name, const std::vector<std::int64_t>& shape) {
   const Source source = find(name, shape);
-  return files_[source.file].read(*source.entry);
+  std::vector<float> values = files_[source.file].read(*source.entry);
+  count_read(values.size());
+  return values;
 }
 
 RowSource Checkpoint::take_rows(const std::string& name, const std::vector<std::int64_t>& shape) {
   return [this, source = find(name, shape), next = std::uint64_t{0}](std::span<float> values) mutable {
     files_[source.file].read(*source.entry, next, values);
     next += values.size();
+    count_read(values.size());
   };
+}
+
+void Checkpoint::count_read(std::size_t values) {
+  read_ += values;
+  if (progress_) progress_(static_cast<double>(read_) / static_cast<double>(values_));
 }
 
 void Checkpoint::check_all_taken() const {

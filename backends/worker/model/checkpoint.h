@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -11,6 +13,9 @@
 
 namespace sluice::worker {
 
+// Hears how much of a checkpoint's values has been read, from 0 to 1.
+using LoadProgress = std::function<void(double share)>;
+
 // The tensors of a checkpoint directory: `model.safetensors`, or the files that
 // `model.safetensors.index.json` lists. Keeps account of which tensors were taken, so that a model that reads
 // less than the checkpoint holds (a bias that its configuration does not mention) is refused rather than
@@ -18,7 +23,7 @@ namespace sluice::worker {
 class Checkpoint {
  public:
   // Opens and checks every file; throws LoadError.
-  explicit Checkpoint(const std::filesystem::path& directory);
+  explicit Checkpoint(const std::filesystem::path& directory, LoadProgress progress = {});
 
   // The values of a tensor, as f32 in row-major order. Throws LoadError, naming the file, the tensor and both
   // shapes, if it is missing or of another shape.
@@ -42,11 +47,15 @@ class Checkpoint {
 
   void open(const std::filesystem::path& path);
   Source find(const std::string& name, const std::vector<std::int64_t>& shape);
+  void count_read(std::size_t values);
 
   std::filesystem::path directory_;
   std::vector<Safetensors> files_;
   std::map<std::string, Source> sources_;
   std::set<std::string> taken_;
+  LoadProgress progress_;
+  std::uint64_t values_ = 0;
+  std::uint64_t read_ = 0;
 };
 
 }  // namespace sluice::worker

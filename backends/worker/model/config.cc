@@ -120,6 +120,8 @@ ModelConfig parse_model_config(std::string_view text, const std::string& file) {
   config.rms_norm_eps = positive(json, "rms_norm_eps", 1e-6);
   config.tied_embeddings = json.flag("tie_word_embeddings").value_or(false);
   config.dtype = json.text("dtype").value_or(json.text("torch_dtype").value_or(""));
+  config.is_matryoshka = json.flag("is_matryoshka").value_or(false);
+  config.matryoshka_dimensions = json.integers("matryoshka_dimensions");
   for (const std::int64_t id : json.integers("eos_token_id")) {
     if (id >= 0 && id < config.vocab_size) config.eos_token_ids.push_back(static_cast<std::int32_t>(id));
   }

@@ -42,6 +42,8 @@ struct ModelConfig {
   bool head_norms = false;   // Qwen3: RMSNorm of each query and key head
   std::string dtype;         // what the checkpoint was saved in, for information
   std::vector<std::int32_t> eos_token_ids;
+  bool is_matryoshka = false;                       // trained to have its embeddings cut
+  std::vector<std::int64_t> matryoshka_dimensions;  // to these only, if not empty
 
   std::int64_t query_size() const noexcept { return heads * head_dim; }
   std::int64_t kv_size() const noexcept { return kv_heads * head_dim; }

@@ -69,6 +69,7 @@ Result<ChatFormat> load_chat_format(const std::filesystem::path& directory) {
                   path.string() + ": " + (config ? "not an object" : config.error().detail()));
     }
     format.source = template_source(config->dict()->find("chat_template"));
+    format.tokenizer_config = *config->dict();
     format.bos_token = token_text(config->dict()->find("bos_token"));
     format.eos_token = token_text(config->dict()->find("eos_token"));
   }

@@ -40,6 +40,7 @@ struct ChatFormat {
   std::string source;  // empty: the checkpoint has no template
   std::string bos_token;
   std::string eos_token;
+  jinja::Dict tokenizer_config;  // all of tokenizer_config.json
 };
 
 // Reads DIRECTORY/tokenizer_config.json and DIRECTORY/chat_template.jinja; either may be absent. Fails

@@ -134,6 +134,88 @@ const scenarios = {
     await assert.rejects(asked, OpenAI.APIUserAbortError);
   },
 
+  // Against scripted_model.py, which calls a tool and then thanks for its result.
+  async tools() {
+    const tools = [{type: 'function', function: {name: 'get_weather', description: 'The weather of a city.', parameters: {
+      type: 'object', properties: {city: {type: 'string'}}, required: ['city']}}}];
+    const asked = messages('How is the weather?');
+    const answer = await client.chat.completions.create({model, messages: asked, tools});
+    const [choice] = answer.choices;
+    assert.equal(choice.finish_reason, 'tool_calls');
+    assert.equal(choice.message.content, 'Let me see. ');
+    assert.deepEqual(choice.message.tool_calls.map((call) => [call.type, call.function.name, JSON.parse(call.function.arguments)]), [
+      ['function', 'get_weather', {city: 'Zürich'}], ['function', 'get_weather', {city: 'Oslo'}]]);
+    assert.equal(new Set(choice.message.tool_calls.map((call) => call.id)).size, 2);
+
+    // The library's own reader of streams puts the calls together.
+    const stream = client.chat.completions.stream({model, messages: asked, tools});
+    const names = [];
+    stream.on('tool_calls.function.arguments.done', (call) => names.push([call.name, JSON.parse(call.arguments)]));
+    const streamed = (await stream.finalChatCompletion()).choices[0];
+    assert.equal(streamed.finish_reason, 'tool_calls');
+    assert.equal(streamed.message.content, 'Let me see. ');
+    assert.deepEqual(names, choice.message.tool_calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)]));
+
+    const results = choice.message.tool_calls.map((call) => ({role: 'tool', tool_call_id: call.id, content: 'sunny'}));
+    const last = await client.chat.completions.create({model, tools, messages: [...asked, choice.message, ...results]});
+    assert.equal(last.choices[0].message.content, 'Thank you.');
+    assert.equal(last.choices[0].message.tool_calls?.length ?? 0, 0);
+    assert.equal(last.choices[0].finish_reason, 'stop');
+
+    const none = await client.chat.completions.create({model, messages: asked, tools, tool_choice: 'none'});
+    assert.match(none.choices[0].message.content, /<tool_call>/);
+    assert.equal(none.choices[0].finish_reason, 'stop');
+    await rejects(client.chat.completions.create({model, messages: asked, tools, tool_choice: 'required'}),
+                  OpenAI.BadRequestError, 400, {param: 'tool_choice'});
+    await rejects(client.chat.completions.create({model, messages: asked, tools: []}), OpenAI.BadRequestError, 400);
+
+    // The library runs the functions itself and asks again with what they say.
+    const cities = [];
+    const runner = client.chat.completions.runTools({model, messages: asked, tools: [{type: 'function', function: {
+      ...tools[0].function, parse: JSON.parse, function: ({city}) => { cities.push(city); return 'sunny'; }}}]});
+    assert.equal(await runner.finalContent(), 'Thank you.');
+    assert.deepEqual(cities, ['Zürich', 'Oslo']);
+  },
+
+  async logprobs() {
+    const ask = {model, messages: messages('What is Sluice?'), max_tokens: 8, logprobs: true, top_logprobs: 3};
+    const {content} = (await client.chat.completions.create(ask)).choices[0].logprobs;
+    assert.equal(content.length, 8);
+    for (const position of content) {
+      assert.equal(position.top_logprobs.length, 3);
+      assert.ok(position.logprob <= 0 && position.top_logprobs[0].logprob >= position.top_logprobs[2].logprob);
+      assert.equal(Buffer.from(position.bytes).toString(), position.token);
+    }
+    const streamed = [];
+    for await (const chunk of await client.chat.completions.create({...ask, stream: true}))
+      streamed.push(...(chunk.choices[0]?.logprobs?.content ?? []));
+    assert.deepEqual(streamed.map((position) => position.token), content.map((position) => position.token));
+    await rejects(client.chat.completions.create({...ask, top_logprobs: 21}), OpenAI.BadRequestError, 400);
+
+    const {logprobs} = (await client.completions.create({model, prompt: 'Sluice', max_tokens: 4, logprobs: 2, echo: true}))
+        .choices[0];
+    assert.equal(logprobs.token_logprobs[0], null);
+    assert.equal(logprobs.tokens.length, logprobs.text_offset.length);
+  },
+
+  async embeddings() {
+    const input = ['What is Sluice?', 'A gateway', 'What is Sluice?'];
+    // The library asks for base64 where it is not told otherwise, and decodes it.
+    const bytes = await client.embeddings.create({model, input});
+    const numbers = await client.embeddings.create({model, input, encoding_format: 'float'});
+    assert.deepEqual(bytes.data.map((found) => found.index), [0, 1, 2]);
+    for (let i = 0; i < 3; ++i) {
+      const [a, b] = [bytes.data[i].embedding, numbers.data[i].embedding];
+      assert.equal(a.length, b.length);
+      a.forEach((value, at) => assert.ok(Math.abs(value - b[at]) < 1e-6));
+      assert.ok(Math.abs(Math.hypot(...b) - 1) < 1e-5);
+    }
+    assert.deepEqual(numbers.data[0].embedding, numbers.data[2].embedding);
+    assert.notDeepEqual(numbers.data[0].embedding, numbers.data[1].embedding);
+    assert.equal(numbers.usage.total_tokens, numbers.usage.prompt_tokens);
+    await rejects(client.embeddings.create({model, input, dimensions: 8}), OpenAI.BadRequestError, 400, {param: 'dimensions'});
+  },
+
   async unknown_model() {
     await rejects(client.chat.completions.create({model: 'no-such', messages: messages('x')}), OpenAI.NotFoundError, 404,
                   {code: 'model_not_found', param: 'model', type: 'invalid_request_error'});

@@ -26,6 +26,7 @@ inline ServedModel byte_model() {
   model.created = 1'700'000'000;
   model.max_model_len = 64;
   model.vocab_size = 260;
+  model.hidden_size = 4;
   model.eos_token = kEndToken;
   model.longest_token = 8;
   auto format = text::ChatTemplate::parse(

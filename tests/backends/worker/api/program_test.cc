@@ -5,6 +5,7 @@
 
 #include "backends/worker/flags.h"
 #include "backends/worker/port_reservation.h"
+#include "backends/worker/progress_bar.h"
 #include "gateway/net/listener.h"
 #include "gateway/net/socket_address.h"
 
@@ -129,6 +130,25 @@ TEST(WorkerFlags, SayWhereAndInWhatTheModelIsComputed) {
   EXPECT_TRUE(flags.pin);
 }
 
+TEST(WorkerFlags, SayHowEmbeddingsAreMade) {
+  Flags flags;
+  EXPECT_EQ(parse({"dir"}, flags), -1);
+  EXPECT_EQ(flags.pooler.pooling, Pooling::kLast);
+  EXPECT_TRUE(flags.pooler.normalised);
+  EXPECT_FALSE(flags.tells_tokenizer);
+  EXPECT_EQ(parse({"dir", "--enable-tokenizer-info-endpoint", "--pooler-config",
+                   R"({"pooling_type":"MEAN","use_activation":false})"},
+                  flags),
+            -1);
+  EXPECT_EQ(flags.pooler.pooling, Pooling::kMean);
+  EXPECT_FALSE(flags.pooler.normalised);
+  EXPECT_TRUE(flags.tells_tokenizer);
+  for (const char* wrong : {"", "MEAN", "[]", R"({"pooling_type":"CLS"})", R"({"pooling_type":1})",
+                            R"({"pooling_typ":"MEAN"})", R"({"use_activation":"yes"})"}) {
+    EXPECT_EQ(parse({"dir", "--pooler-config", wrong}, flags), 2) << wrong;
+  }
+}
+
 TEST(WorkerFlags, WhatIsWrongEndsTheProgram) {
   for (const std::vector<std::string>& wrong : {std::vector<std::string>{},
                                                 {"dir", "--port", "70000"},
@@ -154,6 +174,13 @@ bool is_refused(const Address& address) {
   const bool refused = ::connect(fd, target->get(), target->length) != 0 && errno == ECONNREFUSED;
   ::close(fd);
   return refused;
+}
+
+TEST(ProgressBar, FillsUp) {
+  EXPECT_EQ(progress_line(0), "loading  [                    ]   0 %");
+  EXPECT_EQ(progress_line(0.35), "loading  [#######             ]  35 %");
+  EXPECT_EQ(progress_line(1), "loading  [####################] 100 %");
+  EXPECT_EQ(progress_line(1.2), progress_line(1));
 }
 
 TEST(PortReservation, HoldsAPortThatRefusesConnectionsUntilItIsListenedOn) {

@@ -41,6 +41,14 @@ class ScriptedGenerator final : public Generator {
     say(bytes_as_tokens(text), finish);
   }
   void end(FinishReason reason) { say(std::vector<std::int32_t>(), reason); }
+  void embed(const Request& request, std::vector<float> numbers) {
+    TokenEvent event;
+    event.id = request.id;
+    event.finish = FinishReason::kStop;
+    event.cached_tokens = cached_tokens;
+    event.embedding = numbers;
+    request.sink->on_tokens(event);
+  }
   void say_to(const Request& request, std::vector<std::int32_t> tokens,
               FinishReason finish = FinishReason::kNone, std::int32_t stop_token = -1) {
     RequestTimes& times = times_[request.id];

@@ -99,6 +99,7 @@ class CountingModel final : public ModelRunner {
     for (std::int32_t& token : tokens)
       token = next_++;
   }
+  std::span<const float> states(std::size_t) override { return {}; }
   std::span<const float> logits(std::size_t) override { return {}; }
 
  private:

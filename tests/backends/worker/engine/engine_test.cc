@@ -67,6 +67,7 @@ class SteppedRunner final : public ModelRunner {
   void most_probable(std::span<std::int32_t> tokens) override {
     std::ranges::copy(positions_, tokens.begin());
   }
+  std::span<const float> states(std::size_t) override { return {}; }
   std::span<const float> logits(std::size_t) override { return {}; }
 
  private:
@@ -112,6 +113,20 @@ class EngineTest : public ::testing::Test {
   std::shared_ptr<RecordingSink> sink_ = std::make_shared<RecordingSink>();
   std::unique_ptr<Engine> engine_;  // ends first: its thread uses all above
 };
+
+class ColdModel final : public ModelRunner {
+ public:
+  void warm_up(const EngineOptions&) override { throw std::runtime_error("it stays cold"); }
+  std::int32_t vocab_size() const override { return 1; }
+  void run(const Batch&) override {}
+  void most_probable(std::span<std::int32_t>) override {}
+  std::span<const float> states(std::size_t) override { return {}; }
+  std::span<const float> logits(std::size_t) override { return {}; }
+};
+
+TEST_F(EngineTest, AModelThatCannotBeWarmedUpMakesNoEngine) {
+  EXPECT_THROW(Engine(std::make_unique<ColdModel>(), options(), clock_), std::runtime_error);
+}
 
 TEST_F(EngineTest, TokensArriveInOrderAndTheAnswerFinishesOnce) {
   start();

@@ -17,6 +17,7 @@ class CountedModel final : public ModelRunner {
   std::int32_t vocab_size() const override { return 9; }
   void run(const Batch&) override { ++steps_; }
   void most_probable(std::span<std::int32_t>) override {}
+  std::span<const float> states(std::size_t) override { return {}; }
   std::span<const float> logits(std::size_t) override { return {}; }
 
  private:

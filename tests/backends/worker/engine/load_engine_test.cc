@@ -31,6 +31,9 @@ class LoadedCheckpoint : public ::testing::TestWithParam<const char*> {
   std::vector<std::vector<std::int32_t>> answers(const EngineOptions& options, bool at_once,
                                                  SchedulerStats* stats = nullptr);
 
+  std::vector<std::vector<float>> embeddings(const EngineOptions& options, Pooling pooling, bool at_once,
+                                             SchedulerStats* stats = nullptr);
+
   RequestId submit(Engine& engine, std::vector<std::int32_t> tokens, std::int32_t max_tokens) {
     Request request;
     request.id = engine.new_id();
@@ -103,6 +106,48 @@ TEST_P(LoadedCheckpoint, AnAnswerIsTheSameAloneInABatchInChunksAfterAPreemptionA
   roomy.block_size = 4;
   EXPECT_EQ(answers(roomy, false, &stats), alone) << "behind cached prefixes";
   EXPECT_GT(stats.prefix_hits, 0u);
+}
+
+// The embeddings of all prompts under the given options, each asked alone or all at once beside answers.
+std::vector<std::vector<float>> LoadedCheckpoint::embeddings(const EngineOptions& options, Pooling pooling,
+                                                             bool at_once, SchedulerStats* stats) {
+  sink_ = std::make_shared<RecordingSink>();
+  const LoadedEngine loaded = load(options);
+  std::vector<RequestId> ids;
+  for (std::int32_t i = 0; i < 32; ++i) {
+    if (at_once) submit(*loaded.engine, prompt(i), 45);
+    Request request;
+    request.id = loaded.engine->new_id();
+    request.prompt = std::make_shared<const std::vector<std::int32_t>>(prompt(i));
+    request.pooling = pooling;
+    request.sink = sink_;
+    ids.push_back(request.id);
+    EXPECT_EQ(loaded.engine->submit({std::move(request)}), SubmitStatus::kAccepted);
+    if (!at_once) sink_->wait(ids.back());
+  }
+  std::vector<std::vector<float>> embeddings;
+  for (const RequestId id : ids)
+    embeddings.push_back(sink_->wait(id).embedding);
+  if (stats != nullptr) *stats = loaded.engine->stats().scheduler;
+  return embeddings;
+}
+
+TEST_P(LoadedCheckpoint, AnEmbeddingIsTheSameAloneAndInChunksBesideAnswersThatTakeItsPlace) {
+  EngineOptions plain;
+  plain.prefix_caching = false;
+  EngineOptions busy;
+  busy.max_num_seqs = 5;
+  busy.max_num_batched_tokens = 7;
+  busy.block_size = 4;
+  busy.kv_blocks = 20;
+  for (const Pooling pooling : {Pooling::kLast, Pooling::kMean}) {
+    const auto alone = embeddings(plain, pooling, false);
+    ASSERT_THAT(alone, ::testing::Each(::testing::SizeIs(load({}).model.hidden_size)));
+    SchedulerStats stats;
+    EXPECT_EQ(embeddings(busy, pooling, true, &stats), alone);
+    EXPECT_GT(stats.preemptions, 0u);
+    EXPECT_GT(stats.prefix_hits, 0u);
+  }
 }
 
 TEST_P(LoadedCheckpoint, OptionsLeftOpenComeFromTheCheckpoint) {

@@ -15,6 +15,7 @@ class RecordingSink final : public TokenSink {
  public:
   struct Answer {
     std::vector<std::int32_t> tokens;
+    std::vector<float> embedding;
     FinishReason finish = FinishReason::kNone;
     int finishing_events = 0;
     int events_after_finish = 0;
@@ -25,6 +26,7 @@ class RecordingSink final : public TokenSink {
     Answer& answer = answers_[event.id];
     if (answer.finish != FinishReason::kNone) ++answer.events_after_finish;
     answer.tokens.insert(answer.tokens.end(), event.tokens.begin(), event.tokens.end());
+    answer.embedding.assign(event.embedding.begin(), event.embedding.end());
     answer.finish = event.finish;
     answer.finishing_events += event.finished();
     changed_.notify_all();

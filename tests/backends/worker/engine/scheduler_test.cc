@@ -65,7 +65,14 @@ class Driver {
     slots = batch.slots;
     std::vector<OutputResult> results(batch.outputs.size(), OutputResult{token, {}});
     EXPECT_EQ(scheduler.output_uses().size(), batch.outputs.size());
-    scheduler.complete(results, now, deliveries);
+    // A row's state is its position, and one.
+    std::vector<float> states;
+    for (const std::int32_t row : batch.hidden) {
+      states.push_back(static_cast<float>(batch.positions[static_cast<std::size_t>(row)]));
+      states.push_back(1);
+    }
+    states_computed += batch.hidden.size();
+    scheduler.complete({results, states}, now, deliveries);
     return rows;
   }
 
@@ -95,7 +102,15 @@ class Driver {
 
   Scheduler scheduler;
   std::vector<Delivery> deliveries;
+  std::vector<float> embedding_of(RequestId id) const {
+    for (const Delivery& delivery : deliveries) {
+      if (delivery.event.id == id && !delivery.embedding.empty()) return delivery.embedding;
+    }
+    return {};
+  }
+
   std::size_t batched_tokens = 0;
+  std::size_t states_computed = 0;
   std::vector<std::int32_t> slots;
   TimePoint now{};
 };
@@ -563,7 +578,9 @@ TEST(Scheduler, WhatCanNeverRunIsRefused) {
   EXPECT_EQ(status([](Request& r) { r.prompt = nullptr; }), SubmitStatus::kEmptyPrompt);
   EXPECT_EQ(status([](Request& r) { r.prompt = shared(std::vector<std::int32_t>(64, 1)); }),
             SubmitStatus::kPromptTooLong);
-  EXPECT_EQ(status([](Request& r) { r.prompt = shared({1, 2, kVocab}); }),
+  EXPECT_EQ(status([](Request& r) {
+              r.prompt = shared({1, 2, kVocab});
+            }),
             SubmitStatus::kTokenOutOfVocabulary);
   EXPECT_EQ(status([](Request& r) { r.prompt = shared({1, -1}); }), SubmitStatus::kTokenOutOfVocabulary);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 0; }), SubmitStatus::kBadLimits);
@@ -571,6 +588,78 @@ TEST(Scheduler, WhatCanNeverRunIsRefused) {
   EXPECT_EQ(status([](Request& r) { r.min_tokens = -1; }), SubmitStatus::kBadLimits);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 23; }), SubmitStatus::kAccepted);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 24; }), SubmitStatus::kNeverFits);
+}
+
+Request pooled(RequestId id, std::int32_t size, Pooling pooling) {
+  Request request = prompt_of(id, size);
+  request.pooling = pooling;
+  request.max_tokens = 0;
+  return request;
+}
+
+TEST(SchedulerPooling, TakesTheLastTokensStateOrTheMeanOfAllWhateverTheChunks) {
+  Driver driver;
+  driver.add(pooled(1, 21, Pooling::kLast));
+  driver.add(pooled(2, 21, Pooling::kMean));
+  driver.run();
+  EXPECT_THAT(driver.embedding_of(1), ElementsAre(20, 1));
+  EXPECT_THAT(driver.embedding_of(2), ElementsAre(10, 1));
+  EXPECT_EQ(driver.states_computed, 22u);
+  EXPECT_THAT(driver.tokens_of(1), IsEmpty());
+  EXPECT_EQ(driver.finish_of(1), FinishReason::kStop);
+  EXPECT_EQ(driver.deliveries.size(), 2u);
+  const SchedulerStats stats = driver.scheduler.stats();
+  EXPECT_EQ(stats.prompt_tokens, 42u);
+  EXPECT_EQ(stats.generated_tokens, 0u);
+  EXPECT_EQ(stats.blocks_used, 0);
+}
+
+TEST(SchedulerPooling, ThePromptMayFillTheContextAndTheCache) {
+  EngineOptions options = small_engine();
+  const Scheduler roomy(options, kVocab);
+  EXPECT_EQ(roomy.check(pooled(1, 64, Pooling::kMean)), SubmitStatus::kAccepted);
+  EXPECT_EQ(roomy.check(pooled(1, 65, Pooling::kMean)), SubmitStatus::kPromptTooLong);
+  EXPECT_EQ(roomy.check(prompt_of(1, 64)), SubmitStatus::kPromptTooLong);
+  options.kv_blocks = 4;
+  EXPECT_EQ(Scheduler(options, kVocab).check(pooled(1, 16, Pooling::kLast)), SubmitStatus::kAccepted);
+  EXPECT_EQ(Scheduler(options, kVocab).check(pooled(1, 17, Pooling::kLast)), SubmitStatus::kNeverFits);
+}
+
+TEST(SchedulerPooling, TheLastStateIsFoundBehindACachedPrefixAndTheMeanReadsNone) {
+  EngineOptions options = small_engine();
+  options.prefix_caching = true;
+  Driver driver(options);
+  driver.add(prompt_of(1, 21));
+  driver.run();
+  const std::uint64_t queries = driver.scheduler.stats().prefix_queries;
+  driver.add(pooled(2, 21, Pooling::kLast));
+  EXPECT_THAT(driver.step(), ElementsAre(1));
+  EXPECT_THAT(driver.embedding_of(2), ElementsAre(20, 1));
+  EXPECT_EQ(driver.deliveries.back().event.cached_tokens, 20);
+  driver.add(pooled(3, 21, Pooling::kMean));
+  driver.run();
+  EXPECT_THAT(driver.embedding_of(3), ElementsAre(10, 1));
+  EXPECT_EQ(driver.deliveries.back().event.cached_tokens, 0);
+  EXPECT_EQ(driver.scheduler.stats().prefix_queries, queries + 21);
+}
+
+TEST(SchedulerPooling, APreemptedPromptIsPooledOnce) {
+  EngineOptions options = small_engine();
+  options.kv_blocks = 8;
+  options.long_prefill_threshold = 2;
+  Driver driver(options);
+  driver.add(prompt_of(1, 4, 26));
+  driver.step();
+  driver.step();
+  driver.add(pooled(2, 22, Pooling::kMean));
+  // The answer grows into the blocks that the prompt still needs, and the prompt begins anew behind it.
+  while (driver.scheduler.stats().preemptions == 0)
+    driver.step();
+  EXPECT_GT(driver.states_computed, 0u);
+  EXPECT_LT(driver.states_computed, 22u);
+  driver.run();
+  EXPECT_THAT(driver.embedding_of(2), ElementsAre(10.5F, 1));
+  EXPECT_EQ(driver.states_computed, 22u);
 }
 
 }  // namespace

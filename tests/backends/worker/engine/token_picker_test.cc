@@ -21,6 +21,7 @@ class FixedLogits final : public ModelRunner {
   void most_probable(std::span<std::int32_t> tokens) override {
     std::ranges::fill(tokens, static_cast<std::int32_t>(std::ranges::max_element(values) - values.begin()));
   }
+  std::span<const float> states(std::size_t) override { return {}; }
   std::span<const float> logits(std::size_t) override {
     ++looks;
     return values;

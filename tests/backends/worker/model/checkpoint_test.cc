@@ -88,6 +88,20 @@ TEST_F(CheckpointDirectory, TensorsAreGatheredFromAllFilesOfAnIndex) {
   checkpoint.check_all_taken();
 }
 
+TEST_F(CheckpointDirectory, HowMuchWasReadIsTold) {
+  write("a.safetensors", one_tensor_file("x"));
+  write("b.safetensors", one_tensor_file("y"));
+  write("model.safetensors.index.json", R"({"weight_map":{"x":"a.safetensors","y":"b.safetensors"}})");
+  std::vector<double> shares;
+  Checkpoint checkpoint(directory_.path(), [&](double share) { shares.push_back(share); });
+  checkpoint.take("x", {2});
+  std::vector<float> one(1);
+  const RowSource rows = checkpoint.take_rows("y", {2});
+  rows(one);
+  rows(one);
+  EXPECT_THAT(shares, ::testing::ElementsAre(0.5, 0.75, 1.0));
+}
+
 TEST_F(CheckpointDirectory, ATensorTakenPieceByPieceIsTheTensor) {
   for (const char* name : {"llama_f32", "qwen2_bf16", "qwen3_f16"}) {
     Checkpoint checkpoint(fixture_directory(name));

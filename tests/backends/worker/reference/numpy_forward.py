@@ -8,6 +8,7 @@ checkpoints, and the RoPE scalings `linear` and `llama3`. Anything else is refus
 
   numpy_forward.py MODEL_DIR --ids '[1, 2, 3]'                 logits of every position as JSON
   numpy_forward.py MODEL_DIR --ids '[1, 2, 3]' --out FILE      the same as raw little-endian float64 [positions, vocabulary]
+  numpy_forward.py MODEL_DIR --ids '[1, 2, 3]' --states        hidden states behind the final norm as JSON
   numpy_forward.py MODEL_DIR --ids '[1, 2, 3]' --generate 20   greedy tokens as JSON: {"ids": [...], "margins": [...]}
 
 Without --ids, the ids are read from standard input. Needs python3-numpy.
@@ -125,7 +126,8 @@ class Model:
         gate = self.linear(f"{name}.gate_proj", x)
         return self.linear(f"{name}.down_proj", gate / (1.0 + np.exp(-gate)) * self.linear(f"{name}.up_proj", x))
 
-    def logits(self, ids):
+    def states(self, ids):
+        """Behind the final norm."""
         embedding = self.tensors["model.embed_tokens.weight"]
         if not ids or min(ids) < 0 or max(ids) >= len(embedding):
             sys.exit(f"numpy_forward: ids must be a list of numbers from 0 to {len(embedding) - 1}, and not empty")
@@ -134,8 +136,11 @@ class Model:
             name = f"model.layers.{layer}"
             x = x + self.attention(f"{name}.self_attn", self.norm(f"{name}.input_layernorm", x))
             x = x + self.feed_forward(f"{name}.mlp", self.norm(f"{name}.post_attention_layernorm", x))
-        x = self.norm("model.norm", x)
-        return x @ (embedding if self.config.get("tie_word_embeddings") else self.tensors["lm_head.weight"]).T
+        return self.norm("model.norm", x)
+
+    def logits(self, ids):
+        tied = self.config.get("tie_word_embeddings")
+        return self.states(ids) @ self.tensors["model.embed_tokens.weight" if tied else "lm_head.weight"].T
 
     def generate(self, ids, count):
         """Greedy. Stops at the end-of-sequence tokens of config.json and generation_config.json; the margin of a token
@@ -161,11 +166,14 @@ def main():
     parser.add_argument("--ids", help="JSON list of token ids; standard input if left out")
     parser.add_argument("--out", type=pathlib.Path, help="write raw float64 logits here instead of printing JSON")
     parser.add_argument("--generate", type=int, metavar="N", help="print at most N greedy tokens instead of logits")
+    parser.add_argument("--states", action="store_true", help="print hidden states instead of logits")
     options = parser.parse_args()
     ids = json.loads(options.ids if options.ids is not None else sys.stdin.read())
     model = Model(options.model)
     if options.generate is not None:
         print(json.dumps(model.generate(ids, options.generate)))
+    elif options.states:
+        print(json.dumps(model.states(ids).tolist()))
     elif options.out:
         model.logits(ids).astype("<f8").tofile(options.out)
     else:
