@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <thread>
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "filters/retry/backoff.h"
@@ -11,51 +11,54 @@
 namespace sluice {
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST(RetryBudget, IsAShareOfWhatRunsButAtLeastAFew) {
+TEST(RetryBudget, IsAShareOfTheCallsOfTheLastTenSecondsAndALittleMore) {
   RetryBudget budget;
-  const RetryBudgetPolicy policy{.share = 0.2, .at_least = 3};
-  std::vector<RetryBudget::Permit> permits;
-  for (int i = 0; i < 3; ++i)
-    permits.push_back(budget.take(1, policy));
-  EXPECT_EQ(budget.retrying(), 3);
-  EXPECT_FALSE(budget.take(1, policy));
-  EXPECT_TRUE(budget.take(3 + 100, policy)) << "given back at once";
-  EXPECT_EQ(budget.retrying(), 3);
-  for (int i = 3; i < 20; ++i) {
-    permits.push_back(budget.take(100 + i, policy));
-    EXPECT_TRUE(permits.back());
-  }
-  EXPECT_FALSE(budget.take(120, policy)) << "20 of 100";
-  permits.clear();
-  EXPECT_EQ(budget.retrying(), 0);
+  const RetryBudgetPolicy policy{.share = 0.2, .per_second = 0.3};
+  TimePoint now{seconds(1000)};
+  const auto taken = [&] {
+    int count = 0;
+    while (budget.take(now, policy))
+      ++count;
+    return count;
+  };
+  EXPECT_EQ(taken(), 3) << "without a call";
+  for (int i = 0; i < 100; ++i)
+    budget.count_call(now);
+  EXPECT_EQ(taken(), 20);
+  now += seconds(9);
+  EXPECT_EQ(taken(), 0);
+  now += seconds(1);
+  EXPECT_EQ(taken(), 3) << "all of that is ten seconds ago";
 }
 
 TEST(RetryBudget, MayBeNothing) {
   RetryBudget budget;
-  EXPECT_FALSE(budget.take(1000, {.share = 0, .at_least = 0}));
+  for (int i = 0; i < 1000; ++i)
+    budget.count_call(TimePoint(seconds(5)));
+  EXPECT_FALSE(budget.take(TimePoint(seconds(5)), {.share = 0, .per_second = 0}));
 }
 
-TEST(RetryBudget, IsNeverExceededByThreads) {
+// A fleet that refuses at once, clients that come evenly, and each call makes as many attempts as it is let.
+TEST(RetryBudget, InAnOutageLoadGrowsByTheShareOnly) {
   RetryBudget budget;
-  const RetryBudgetPolicy policy{.share = 0, .at_least = 5};
-  std::atomic<bool> exceeded{false};
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 10'000; ++i) {
-        const RetryBudget::Permit a = budget.take(0, policy);
-        const RetryBudget::Permit b = budget.take(0, policy);
-        if (budget.retrying() > 5) exceeded = true;
-      }
-    });
+  const RetryBudgetPolicy policy{.share = 0.2, .per_second = 1};
+  TimePoint now{seconds(1000)};
+  std::uint64_t calls = 0;
+  std::uint64_t attempts = 0;
+  for (; now < TimePoint(seconds(1060)); now += microseconds(500)) {
+    budget.count_call(now);
+    ++calls;
+    for (int attempt = 1; attempt <= 10; ++attempt) {
+      ++attempts;
+      if (!budget.take(now, policy)) break;
+    }
   }
-  for (std::thread& thread : threads)
-    thread.join();
-  EXPECT_FALSE(exceeded);
-  EXPECT_EQ(budget.retrying(), 0);
+  EXPECT_LE(static_cast<double>(attempts), 1.2 * static_cast<double>(calls) + 60 + 10);
+  EXPECT_GE(static_cast<double>(attempts), 1.19 * static_cast<double>(calls)) << "it is used";
 }
 
 TEST(Backoff, DrawsFromATimeThatDoublesUpToItsLimit) {
@@ -81,12 +84,24 @@ TEST(Backoff, DrawsFromATimeThatDoublesUpToItsLimit) {
   }
 }
 
-TEST(Backoff, WaitsForABackendThatSaysWhenUnlessThatIsTooLong) {
+TEST(Backoff, BeginsBehindWhatTheBackendSaysUnlessThatIsTooLong) {
   const BackoffPolicy policy{.base = milliseconds(25), .most = seconds(1)};
   Random random(1);
-  EXPECT_EQ(backoff(1, seconds(1), policy, random), seconds(1));
+  Duration longest{0};
+  for (int i = 0; i < 1000; ++i) {
+    const auto wait = backoff(1, seconds(1), policy, random);
+    ASSERT_TRUE(wait);
+    EXPECT_GE(*wait, seconds(1));
+    longest = std::max(longest, *wait);
+  }
+  EXPECT_GT(longest, seconds(1) + milliseconds(20)) << "not all at once";
   EXPECT_EQ(backoff(1, milliseconds(1001), policy, random), std::nullopt);
-  EXPECT_GE(backoff(1, milliseconds(10), policy, random), milliseconds(10));
+}
+
+TEST(Backoff, SurvivesTimesAtTheEndsOfWhatNumbersSay) {
+  Random random(1);
+  EXPECT_TRUE(backoff(1000, std::nullopt, {.base = seconds(1), .most = Duration::max()}, random));
+  EXPECT_EQ(backoff(3, std::nullopt, {.base = seconds(-1), .most = seconds(1)}, random), Duration(0));
 }
 
 }  // namespace

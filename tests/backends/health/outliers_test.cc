@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+#include <vector>
+
 namespace sluice {
 namespace {
 
@@ -14,123 +17,165 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using enum OutlierReason;
 
-EndpointConduct conduct(std::uint64_t attempts, std::uint64_t faults) {
-  return {.attempts = attempts, .faults = faults};
+constexpr TimePoint kNow = TimePoint(seconds(1000));
+
+WatchedEndpoint attempts(std::uint64_t count, std::uint64_t faults) {
+  return {.conduct = {.attempts = count, .faults = faults}};
 }
-EndpointConduct with_gap(int ms, std::uint64_t gaps = 100) {
-  return {.gaps = gaps, .mean_gap = milliseconds(ms)};
+WatchedEndpoint with_gap(int ms, std::uint64_t gaps = 100) {
+  return {.conduct = {.gaps = gaps, .mean_gap = milliseconds(ms)}};
 }
-EndpointConduct with_first_token(int ms, std::uint64_t count = 100) {
-  return {.first_tokens = count, .mean_first_token = milliseconds(ms)};
+WatchedEndpoint with_first_token(int ms, std::uint64_t count = 100) {
+  return {.conduct = {.first_tokens = count, .mean_first_token = milliseconds(ms)}};
+}
+
+std::vector<OutlierReason> reasons(const std::vector<WatchedEndpoint>& fleet,
+                                   const OutlierPolicy& policy = {}) {
+  std::vector<OutlierReason> reasons;
+  for (const Outlier& outlier : find_outliers(fleet, policy, kNow))
+    reasons.push_back(outlier.reason);
+  return reasons;
 }
 
 TEST(Outliers, OneThatFailsWhereOthersDoNotStandsOut) {
-  const std::vector<EndpointConduct> fleet{conduct(100, 2), conduct(100, 60), conduct(100, 0)};
-  EXPECT_THAT(find_outliers(fleet, {}), ElementsAre(kNone, kFaults, kNone));
+  EXPECT_THAT(reasons({attempts(100, 2), attempts(100, 60), attempts(100, 0)}),
+              ElementsAre(kNone, kFaults, kNone));
 }
 
 TEST(Outliers, WhereAllFailNobodyDoes) {
-  const std::vector<EndpointConduct> fleet{conduct(100, 90), conduct(100, 100), conduct(100, 80)};
-  EXPECT_THAT(find_outliers(fleet, {}), Each(kNone));
+  EXPECT_THAT(reasons({attempts(100, 90), attempts(100, 100), attempts(100, 80)}), Each(kNone));
+  EXPECT_THAT(reasons({attempts(100, 49), attempts(100, 51), attempts(100, 50)}), Each(kNone)) << "all alike";
 }
 
 TEST(Outliers, OfTwoTheBetterIsTheMeasure) {
-  EXPECT_THAT(find_outliers(std::vector{conduct(50, 40), conduct(50, 0)}, {}), ElementsAre(kFaults, kNone));
-  EXPECT_THAT(find_outliers(std::vector{with_gap(20), with_gap(200)}, {}), ElementsAre(kNone, kTokenGap));
+  EXPECT_THAT(reasons({attempts(50, 40), attempts(50, 0)}), ElementsAre(kFaults, kNone));
+  EXPECT_THAT(reasons({with_gap(20), with_gap(200)}), ElementsAre(kNone, kTokenGap));
 }
 
 TEST(Outliers, TokensThatComeManyTimesSlowerThanTheMediansDoToo) {
-  const std::vector<EndpointConduct> fleet{with_gap(20), with_gap(99), with_gap(100), with_gap(22),
+  const std::vector<WatchedEndpoint> fleet{with_gap(20), with_gap(99), with_gap(100), with_gap(22),
                                            with_gap(18)};
-  EXPECT_THAT(find_outliers(fleet, {.gap_factor = 4.5}),
-              ElementsAre(kNone, kTokenGap, kTokenGap, kNone, kNone));
-  EXPECT_THAT(find_outliers(fleet, {.gap_factor = 0}), Each(kNone));
-  const std::vector<EndpointConduct> slow{with_first_token(300), with_first_token(1500),
-                                          with_first_token(250)};
-  EXPECT_THAT(find_outliers(slow, {}), ElementsAre(kNone, kFirstToken, kNone));
+  EXPECT_THAT(reasons(fleet, {.gap_factor = 4.5}), ElementsAre(kNone, kTokenGap, kTokenGap, kNone, kNone));
+  EXPECT_THAT(reasons(fleet, {.gap_factor = 0}), Each(kNone));
+  EXPECT_THAT(reasons({with_first_token(300), with_first_token(1500), with_first_token(250)}),
+              ElementsAre(kNone, kFirstToken, kNone));
+}
+
+TEST(Outliers, WhatNobodyWouldNoticeIsNone) {
+  EXPECT_THAT(reasons({with_gap(1), with_gap(50), with_gap(1)}), Each(kNone)) << "49 ms more";
+  EXPECT_THAT(reasons({with_first_token(2), with_first_token(900), with_first_token(2)}), Each(kNone));
 }
 
 TEST(Outliers, WhoHasTooLittleToShowIsNotJudgedAndIsNoMeasure) {
-  EXPECT_THAT(find_outliers(std::vector{conduct(9, 9), conduct(100, 0), conduct(100, 0)}, {}), Each(kNone));
-  EXPECT_THAT(find_outliers(std::vector{with_gap(20), with_gap(2000, 9)}, {}), Each(kNone));
-  EXPECT_THAT(find_outliers(std::vector{with_gap(20, 9), with_gap(2000)}, {}), Each(kNone))
-      << "nobody to compare with";
+  EXPECT_THAT(reasons({attempts(9, 9), attempts(100, 0), attempts(100, 0)}), Each(kNone));
+  EXPECT_THAT(reasons({with_gap(20), with_gap(2000, 49)}), Each(kNone));
+  EXPECT_THAT(reasons({with_gap(20, 49), with_gap(2000)}), Each(kNone)) << "nobody to compare with";
+}
+
+TEST(Outliers, WhoIsOutOrHasJustComeBackIsNotJudgedAndIsNoMeasure) {
+  std::vector<WatchedEndpoint> fleet{with_gap(20), with_gap(2000), with_gap(2000)};
+  EXPECT_THAT(reasons(fleet), Each(kNone)) << "the median is slow";
+  fleet.push_back(with_gap(20));
+  EXPECT_THAT(reasons(fleet), ElementsAre(kNone, kTokenGap, kTokenGap, kNone));
+  fleet[1].is_out = true;
+  fleet[2].ejection = {.times = 1, .returned_at = kNow - seconds(29)};
+  EXPECT_THAT(reasons(fleet), Each(kNone));
+  fleet[2].ejection.returned_at = kNow - seconds(30);
+  EXPECT_THAT(reasons(fleet), ElementsAre(kNone, kNone, kTokenGap, kNone));
 }
 
 TEST(Outliers, NothingIsDividedByZero) {
-  EXPECT_THAT(find_outliers({}, {}), IsEmpty());
-  const OutlierPolicy eager{.fault_share = 0.1, .least_attempts = 0, .least_samples = 0};
-  EXPECT_THAT(find_outliers(std::vector<EndpointConduct>(3), eager), Each(kNone));
-  EXPECT_THAT(find_outliers(std::vector{with_gap(0), with_gap(0), with_gap(7)}, eager), Each(kNone));
+  EXPECT_THAT(find_outliers({}, {}, kNow), IsEmpty());
+  const OutlierPolicy eager{
+      .fault_share = 0.1, .fault_margin = 0, .least_attempts = 0, .gap_margin = {}, .least_samples = 0};
+  EXPECT_THAT(reasons(std::vector<WatchedEndpoint>(3), eager), Each(kNone));
+  EXPECT_THAT(reasons({with_gap(0), with_gap(0), with_gap(7)}, {.gap_margin = milliseconds(5)}),
+              ElementsAre(kNone, kNone, kTokenGap));
 }
 
 class EjectionsTest : public ::testing::Test {
  protected:
   std::vector<OutlierReason> tick() {
-    eject_outliers(fleet_, policy_, now_, ejections_);
+    eject_outliers(fleet_, policy_, now_);
     std::vector<OutlierReason> reasons;
-    for (const Ejection& ejection : ejections_)
-      reasons.push_back(ejection.reason);
+    for (const WatchedEndpoint& endpoint : fleet_)
+      reasons.push_back(endpoint.ejection.reason);
     return reasons;
   }
 
   OutlierPolicy policy_;
-  std::vector<EndpointConduct> fleet_{conduct(100, 0), conduct(100, 80), conduct(100, 0), conduct(100, 0)};
-  std::vector<Ejection> ejections_ = std::vector<Ejection>(4);
-  TimePoint now_ = TimePoint(seconds(1000));
+  std::vector<WatchedEndpoint> fleet_{attempts(100, 0), attempts(100, 80), attempts(100, 0),
+                                      attempts(100, 0)};
+  Ejection& ejection_ = fleet_[1].ejection;
+  TimePoint now_ = kNow;
 };
 
-TEST_F(EjectionsTest, AnOutlierIsOutForItsTimeAndThenBack) {
+TEST_F(EjectionsTest, AnOutlierIsOutForItsTimeThenBackAndJudgedByWhatItDoesFromThenOn) {
   EXPECT_THAT(tick(), ElementsAre(kNone, kFaults, kNone, kNone));
-  fleet_[1] = {};  // it gets no more requests
   now_ += milliseconds(9999);
   EXPECT_THAT(tick(), ElementsAre(kNone, kFaults, kNone, kNone));
   now_ += milliseconds(1);
-  EXPECT_THAT(tick(), Each(kNone));
-  EXPECT_EQ(ejections_[1].returned_at, now_);
+  EXPECT_THAT(tick(), Each(kNone)) << "its conduct is from before";
+  EXPECT_EQ(ejection_.returned_at, now_);
+  now_ += policy_.stretch;
+  EXPECT_THAT(tick(), ElementsAre(kNone, kFaults, kNone, kNone));
 }
 
 TEST_F(EjectionsTest, EachFurtherTimeIsLongerUpToALimit) {
   policy_.max_eject = seconds(35);
   for (const int length : {10, 20, 30, 35, 35}) {
     tick();
-    EXPECT_EQ(ejections_[1].until - now_, seconds(length));
-    now_ = ejections_[1].until;
+    EXPECT_EQ(ejection_.until - now_, seconds(length));
+    now_ = ejection_.until;
+    tick();
+    now_ += policy_.stretch;
   }
 }
 
-TEST_F(EjectionsTest, OneThatBehavedForAWhileIsOutNoLongerThanBefore) {
+TEST_F(EjectionsTest, GoodConductIsForgivenStepByStep) {
+  for (int i = 0; i < 3; ++i) {
+    tick();
+    now_ = ejection_.until;
+    tick();
+    now_ += policy_.stretch;
+  }
+  EXPECT_EQ(ejection_.times, 3u);
+  const EndpointConduct bad = std::exchange(fleet_[1].conduct, attempts(100, 0).conduct);
+  now_ += seconds(10);
   tick();
-  now_ = ejections_[1].until;
+  EXPECT_EQ(ejection_.times, 2u);
+  now_ += 10 * (policy_.stretch + policy_.eject_for);
   tick();
-  EXPECT_EQ(ejections_[1].until - now_, seconds(20));
-  const EndpointConduct bad = std::exchange(fleet_[1], conduct(100, 0));
-  now_ = ejections_[1].until + seconds(20);
+  EXPECT_EQ(ejection_.times, 0u);
+  fleet_[1].conduct = bad;
   tick();
-  fleet_[1] = bad;
-  tick();
-  EXPECT_EQ(ejections_[1].until - now_, seconds(20));
+  EXPECT_EQ(ejection_.until - now_, seconds(10));
 }
 
-TEST_F(EjectionsTest, NoMoreThanTheShareAreOutAndTheWorstReasonsGoFirst) {
-  fleet_ = {with_gap(500),   conduct(100, 80), with_gap(20), with_gap(21),
-            conduct(100, 0), conduct(100, 0),  with_gap(22)};
-  ejections_.assign(7, {});
-  EXPECT_THAT(tick(), ElementsAre(kTokenGap, kFaults, kNone, kNone, kNone, kNone, kNone)) << "30% of 7 are 2";
-  ejections_.assign(7, {});
-  policy_.max_ejected = 0.2;
-  EXPECT_THAT(tick(), ElementsAre(kNone, kFaults, kNone, kNone, kNone, kNone, kNone));
-  ejections_.assign(7, {});
+TEST_F(EjectionsTest, NoMoreThanTheShareAreOutAndTheWorstGoFirst) {
+  const std::vector<WatchedEndpoint> fleet{attempts(100, 60), attempts(100, 0),  attempts(100, 95),
+                                           attempts(100, 0),  attempts(100, 70), attempts(100, 0),
+                                           attempts(100, 0)};
+  fleet_ = fleet;
+  EXPECT_THAT(tick(), ElementsAre(kNone, kNone, kFaults, kNone, kFaults, kNone, kNone)) << "30% of 7 are 2";
+  EXPECT_THAT(tick(), ElementsAre(kNone, kNone, kFaults, kNone, kFaults, kNone, kNone))
+      << "those that are out count";
+  fleet_ = fleet;
+  fleet_[1].is_out = true;
+  EXPECT_THAT(tick(), ElementsAre(kNone, kNone, kFaults, kNone, kNone, kNone, kNone))
+      << "out for another reason, too";
+  fleet_ = fleet;
   policy_.max_ejected = 0;
   EXPECT_THAT(tick(), Each(kNone));
+  policy_.max_ejected = 1e300;
+  fleet_ = {attempts(100, 90), attempts(100, 0), attempts(100, 90), attempts(100, 0)};
+  EXPECT_THAT(tick(), ElementsAre(kFaults, kNone, kFaults, kNone));
 }
 
 TEST_F(EjectionsTest, OfTwoOneMayBeOutAndOfOneNone) {
-  fleet_ = {conduct(100, 90), conduct(100, 0)};
-  ejections_.assign(2, {});
+  fleet_ = {attempts(100, 90), attempts(100, 0)};
   EXPECT_THAT(tick(), ElementsAre(kFaults, kNone));
-  fleet_ = {conduct(100, 90)};
-  ejections_.assign(1, {});
+  fleet_ = {attempts(100, 90)};
   EXPECT_THAT(tick(), ElementsAre(kNone));
 }
 
@@ -151,6 +196,7 @@ TEST(Panic, IsWhenFewerThanTheShareAreLeft) {
   EXPECT_TRUE(is_panic(0, 1, 0.5));
   EXPECT_FALSE(is_panic(0, 10, 0));
   EXPECT_FALSE(is_panic(0, 0, 0.5));
+  EXPECT_FALSE(is_panic(10, 10, 7)) << "all of them are enough";
 }
 
 }  // namespace
