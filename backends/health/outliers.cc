@@ -24,7 +24,7 @@ bool is_judged(const WatchedEndpoint& endpoint, const OutlierPolicy& policy, Tim
 struct Rule {
   OutlierReason reason;
   std::uint64_t least;
-  std::uint64_t EndpointConduct::*count;
+  std::uint64_t EndpointConduct::* count;
   double (*value)(const EndpointConduct& conduct);
   double (*severity)(double value, double median, const OutlierPolicy& policy);
 };

@@ -45,6 +45,7 @@ RULES = [
          "tests/gateway/base/metrics_test.cc": "cells are read from any thread",
          "tests/gateway/proxy/stream_places_test.cc": "shards share the limit",
          "tests/gateway/runtime/loop_test.cc": "a function is posted from any thread",
+         "tests/backends/health/circuit_breaker_test.cc": "shards share a breaker",
          "tests/backends/worker/engine/faulty_runner_test.cc": "a frozen step is let go from another thread",
          "tests/backends/worker/engine/engine_test.cc": "requests reach the engine from any thread",
      }),

@@ -248,6 +248,18 @@ def _(t):
     assert asked.completion(prompt=long, max_tokens=5, truncate_prompt_tokens=-1)["usage"]["prompt_tokens"] == 35
 
 
+@test("a stream behind a long prompt has a logprob for every token that usage counts, and no frame without one")
+def _(t):
+    asked = Asked(t)
+    long = [{"role": "user", "content": "What is Sluice? " * 150}]
+    assert asked.answer("/tokenize", messages=long)["count"] > 512, "one step would do"
+    frames = asked.frames("/v1/chat/completions", messages=long, max_tokens=40, ignore_eos=True, logprobs=True, top_logprobs=2,
+                          stream_options={"include_usage": True})
+    told = [f["choices"][0]["logprobs"]["content"] for f in frames[1:-1]]
+    assert all(told), told
+    assert sum(map(len, told)) == frames[-1]["usage"]["completion_tokens"] == 40
+
+
 @test("token ids come whole, in the first frame of a prompt's, and by name in logprobs")
 def _(t):
     asked = Asked(t)

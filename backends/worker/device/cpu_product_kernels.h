@@ -173,12 +173,11 @@ void few_rows(const Product& product) {
       const std::size_t to = product.columns - from < kCut ? product.columns : from + kCut;
       const auto* data = reinterpret_cast<const char*>(Panels::at(product.panels, panel, product.columns));
       const char* share = data + to * Panels::kColumnBytes;
-      in_tiles(
-          product.rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
-            product_tile<Panels, decltype(count)::value, 1>(product, row, panel, from, to,
-                                                            Fetch{share, kPanel * sizeof(float) / tiles});
-            share += (to - from) * Panels::kColumnBytes / tiles;
-          });
+      in_tiles(product.rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
+        product_tile<Panels, decltype(count)::value, 1>(product, row, panel, from, to,
+                                                        Fetch{share, kPanel * sizeof(float) / tiles});
+        share += (to - from) * Panels::kColumnBytes / tiles;
+      });
     }
   }
 }
@@ -187,10 +186,9 @@ template <typename Panels>
 void matmul(const Product& product) {
   if (product.rows <= kTileRows) {
     if (product.rows > 0) {
-      with_count<kTileRows>(
-          product.rows, [&](auto rows) __attribute__((always_inline)) {
-            product_rows<Panels, decltype(rows)::value>(product, 0);
-          });
+      with_count<kTileRows>(product.rows, [&](auto rows) __attribute__((always_inline)) {
+        product_rows<Panels, decltype(rows)::value>(product, 0);
+      });
     }
     return;
   }
@@ -205,11 +203,10 @@ void matmul(const Product& product) {
     for (std::size_t from = 0; from < product.columns; from += depth) {
       const std::size_t to = product.columns - from < depth ? product.columns : from + depth;
       const auto tiles = [&](std::size_t panel, auto groups) __attribute__((always_inline)) {
-        in_tiles(
-            rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
-              product_tile<Panels, decltype(count)::value, decltype(groups)::value>(product, first + row,
-                                                                                    panel, from, to);
-            });
+        in_tiles(rows, [&](std::size_t row, auto count) __attribute__((always_inline)) {
+          product_tile<Panels, decltype(count)::value, decltype(groups)::value>(product, first + row, panel,
+                                                                                from, to);
+        });
       };
       constexpr std::size_t kGroups = groups_for(kTileRows);
       std::size_t panel = 0;

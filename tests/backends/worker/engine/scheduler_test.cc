@@ -1,5 +1,3 @@
-#include "backends/worker/engine/scheduler.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,111 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/backends/worker/engine/scheduler_driver.h"
+
 namespace sluice::worker {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-constexpr std::int32_t kVocab = 100;
-constexpr std::int32_t kEos = 1;
-constexpr std::int32_t kWord = 50;
-
-EngineOptions small_engine() {
-  EngineOptions options;
-  options.max_num_seqs = 3;
-  options.max_num_batched_tokens = 8;
-  options.max_model_len = 64;
-  options.block_size = 4;
-  options.kv_blocks = 16;
-  options.eos_token_ids = {kEos};
-  options.prefix_caching = false;  // the prompts below are all alike
-  return options;
-}
-
-std::shared_ptr<const std::vector<std::int32_t>> shared(std::vector<std::int32_t> tokens) {
-  return std::make_shared<const std::vector<std::int32_t>>(std::move(tokens));
-}
-
-Request prompt_of(RequestId id, std::int32_t size, std::int32_t max_tokens = 4) {
-  Request request;
-  request.id = id;
-  request.prompt = shared(std::vector<std::int32_t>(static_cast<std::size_t>(size), 10));
-  request.max_tokens = max_tokens;
-  return request;
-}
-
-std::shared_ptr<const SamplingParams> sampling(SamplingParams params) {
-  return std::make_shared<const SamplingParams>(std::move(params));
-}
-
-// Drives a scheduler by hand and keeps what it delivered, per request.
-class Driver {
- public:
-  explicit Driver(const EngineOptions& options = small_engine()) : scheduler(options, kVocab) {}
-
-  void add(Request request) { scheduler.add(std::move(request), TimePoint{}); }
-
-  // One step; every output picks `token`. Returns the rows that each sequence of the step had.
-  std::vector<std::int32_t> step(std::int32_t token = kWord) {
-    now += std::chrono::seconds(1);
-    const Batch& batch = scheduler.plan(now);
-    std::vector<std::int32_t> rows;
-    for (const SequenceRows& sequence : batch.sequences)
-      rows.push_back(sequence.rows);
-    batched_tokens = batch.tokens.size();
-    slots = batch.slots;
-    std::vector<OutputResult> results(batch.outputs.size(), OutputResult{token, {}});
-    EXPECT_EQ(scheduler.output_uses().size(), batch.outputs.size());
-    // A row's state is its position, and one.
-    std::vector<float> states;
-    for (const std::int32_t row : batch.hidden) {
-      states.push_back(static_cast<float>(batch.positions[static_cast<std::size_t>(row)]));
-      states.push_back(1);
-    }
-    states_computed += batch.hidden.size();
-    scheduler.complete({results, states}, now, deliveries);
-    return rows;
-  }
-
-  void run() {
-    for (int steps = 0; scheduler.has_work(); ++steps) {
-      ASSERT_LT(steps, 10'000) << "it goes on for ever";
-      step();
-    }
-  }
-
-  std::vector<std::int32_t> tokens_of(RequestId id) const {
-    std::vector<std::int32_t> tokens;
-    for (const Delivery& delivery : deliveries) {
-      if (delivery.event.id == id)
-        tokens.insert(tokens.end(), delivery.tokens.begin(), delivery.tokens.end());
-    }
-    return tokens;
-  }
-
-  FinishReason finish_of(RequestId id) const {
-    FinishReason reason = FinishReason::kNone;
-    for (const Delivery& delivery : deliveries) {
-      if (delivery.event.id == id) reason = delivery.event.finish;
-    }
-    return reason;
-  }
-
-  Scheduler scheduler;
-  std::vector<Delivery> deliveries;
-  std::vector<float> embedding_of(RequestId id) const {
-    for (const Delivery& delivery : deliveries) {
-      if (delivery.event.id == id && !delivery.embedding.empty()) return delivery.embedding;
-    }
-    return {};
-  }
-
-  std::size_t batched_tokens = 0;
-  std::size_t states_computed = 0;
-  std::vector<std::int32_t> slots;
-  TimePoint now{};
-};
 
 TEST(Scheduler, ALongPromptIsComputedInChunksWhileOthersGoOnDecoding) {
   Driver driver;
@@ -578,9 +478,7 @@ TEST(Scheduler, WhatCanNeverRunIsRefused) {
   EXPECT_EQ(status([](Request& r) { r.prompt = nullptr; }), SubmitStatus::kEmptyPrompt);
   EXPECT_EQ(status([](Request& r) { r.prompt = shared(std::vector<std::int32_t>(64, 1)); }),
             SubmitStatus::kPromptTooLong);
-  EXPECT_EQ(status([](Request& r) {
-              r.prompt = shared({1, 2, kVocab});
-            }),
+  EXPECT_EQ(status([](Request& r) { r.prompt = shared({1, 2, kVocab}); }),
             SubmitStatus::kTokenOutOfVocabulary);
   EXPECT_EQ(status([](Request& r) { r.prompt = shared({1, -1}); }), SubmitStatus::kTokenOutOfVocabulary);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 0; }), SubmitStatus::kBadLimits);
@@ -588,78 +486,6 @@ TEST(Scheduler, WhatCanNeverRunIsRefused) {
   EXPECT_EQ(status([](Request& r) { r.min_tokens = -1; }), SubmitStatus::kBadLimits);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 23; }), SubmitStatus::kAccepted);
   EXPECT_EQ(status([](Request& r) { r.max_tokens = 24; }), SubmitStatus::kNeverFits);
-}
-
-Request pooled(RequestId id, std::int32_t size, Pooling pooling) {
-  Request request = prompt_of(id, size);
-  request.pooling = pooling;
-  request.max_tokens = 0;
-  return request;
-}
-
-TEST(SchedulerPooling, TakesTheLastTokensStateOrTheMeanOfAllWhateverTheChunks) {
-  Driver driver;
-  driver.add(pooled(1, 21, Pooling::kLast));
-  driver.add(pooled(2, 21, Pooling::kMean));
-  driver.run();
-  EXPECT_THAT(driver.embedding_of(1), ElementsAre(20, 1));
-  EXPECT_THAT(driver.embedding_of(2), ElementsAre(10, 1));
-  EXPECT_EQ(driver.states_computed, 22u);
-  EXPECT_THAT(driver.tokens_of(1), IsEmpty());
-  EXPECT_EQ(driver.finish_of(1), FinishReason::kStop);
-  EXPECT_EQ(driver.deliveries.size(), 2u);
-  const SchedulerStats stats = driver.scheduler.stats();
-  EXPECT_EQ(stats.prompt_tokens, 42u);
-  EXPECT_EQ(stats.generated_tokens, 0u);
-  EXPECT_EQ(stats.blocks_used, 0);
-}
-
-TEST(SchedulerPooling, ThePromptMayFillTheContextAndTheCache) {
-  EngineOptions options = small_engine();
-  const Scheduler roomy(options, kVocab);
-  EXPECT_EQ(roomy.check(pooled(1, 64, Pooling::kMean)), SubmitStatus::kAccepted);
-  EXPECT_EQ(roomy.check(pooled(1, 65, Pooling::kMean)), SubmitStatus::kPromptTooLong);
-  EXPECT_EQ(roomy.check(prompt_of(1, 64)), SubmitStatus::kPromptTooLong);
-  options.kv_blocks = 4;
-  EXPECT_EQ(Scheduler(options, kVocab).check(pooled(1, 16, Pooling::kLast)), SubmitStatus::kAccepted);
-  EXPECT_EQ(Scheduler(options, kVocab).check(pooled(1, 17, Pooling::kLast)), SubmitStatus::kNeverFits);
-}
-
-TEST(SchedulerPooling, TheLastStateIsFoundBehindACachedPrefixAndTheMeanReadsNone) {
-  EngineOptions options = small_engine();
-  options.prefix_caching = true;
-  Driver driver(options);
-  driver.add(prompt_of(1, 21));
-  driver.run();
-  const std::uint64_t queries = driver.scheduler.stats().prefix_queries;
-  driver.add(pooled(2, 21, Pooling::kLast));
-  EXPECT_THAT(driver.step(), ElementsAre(1));
-  EXPECT_THAT(driver.embedding_of(2), ElementsAre(20, 1));
-  EXPECT_EQ(driver.deliveries.back().event.cached_tokens, 20);
-  driver.add(pooled(3, 21, Pooling::kMean));
-  driver.run();
-  EXPECT_THAT(driver.embedding_of(3), ElementsAre(10, 1));
-  EXPECT_EQ(driver.deliveries.back().event.cached_tokens, 0);
-  EXPECT_EQ(driver.scheduler.stats().prefix_queries, queries + 21);
-}
-
-TEST(SchedulerPooling, APreemptedPromptIsPooledOnce) {
-  EngineOptions options = small_engine();
-  options.kv_blocks = 8;
-  options.long_prefill_threshold = 2;
-  Driver driver(options);
-  driver.add(prompt_of(1, 4, 26));
-  driver.step();
-  driver.step();
-  driver.add(pooled(2, 22, Pooling::kMean));
-  // The answer grows into the blocks that the prompt still needs, and the prompt begins anew behind it.
-  while (driver.scheduler.stats().preemptions == 0)
-    driver.step();
-  EXPECT_GT(driver.states_computed, 0u);
-  EXPECT_LT(driver.states_computed, 22u);
-  driver.run();
-  EXPECT_THAT(driver.embedding_of(2), ElementsAre(10.5F, 1));
-  EXPECT_EQ(driver.states_computed, 22u);
 }
 
 }  // namespace
