@@ -15,7 +15,7 @@ namespace {
 
 class LoadedCheckpoint : public ::testing::TestWithParam<const char*> {
  protected:
-  LoadedEngine load(EngineOptions options) {
+  LoadedEngine load(const EngineOptions& options) {
     return load_engine(fixture_directory(GetParam()), options, device_, clock_);
   }
 
